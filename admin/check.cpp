@@ -1,0 +1,54 @@
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+
+#include "admin/commands.h"
+#include "host/namespaces.h"
+#include "host/text.h"
+#include "shim/create_gate.h"
+#include "shim/exec.h"
+#include "shim/policy.h"
+#include "shim/record.h"
+
+namespace admin {
+
+namespace {
+
+void explain(const shim::Judgement& judgement, config::Mode mode) {
+  std::cout << "decision: " << config::name_of(judgement.decision.outcome)
+            << (mode == config::Mode::audit ? " (mode audit: it runs all the same)" : "") << "\n";
+  std::cout << "bundle: " << host::printable(judgement.bundle) << "\n";
+  std::cout << "engine: " << host::name_of(judgement.container.engine) << "\n";
+  for (const auto& [name, value] : judgement.container.attributes)
+    if (name != "bundle") std::cout << name << ": " << host::printable(value) << "\n";
+  for (const config::JudgedExposure& judged : judgement.decision.exposures) {
+    std::cout << "exposure: " << config::name_of(judged.exposure.kind) << ": " << judged.exposure.detail << ": "
+              << config::name_of(judged.action);
+    if (!judged.exception.empty()) std::cout << " by " << host::quoted(judged.exception);
+    std::cout << "\n";
+  }
+  if (judgement.decision.exposures.empty() && !judgement.error)
+    std::cout << "exposures: none, its IPC namespace is its own or its pod's\n";
+  if (judgement.decision.outcome == config::Outcome::refuse) std::cout << shim::refusal_message(judgement) << "\n";
+}
+
+}  // namespace
+
+int check(const CheckOptions& options) {
+  shim::Policy policy;
+  // Engines name a bundle's folder after the container.
+  const std::string id =
+      options.id.empty() ? std::filesystem::path(host::without_links(options.bundle)).filename().string() : options.id;
+  const shim::Request request{options.bundle, id, options.root.empty() ? std::nullopt : std::optional(options.root)};
+  const shim::Judgement judgement = shim::judge_create(request, policy, host::kernel());
+  const config::Settings& settings = policy.settings();
+  if (options.json)
+    std::cout << shim::decision_record(judgement, {"create", settings.mode, shim::named_runtime(policy, "default"),
+                                                   policy.hash(), std::chrono::system_clock::now()})
+              << "\n";
+  else
+    explain(judgement, settings.mode);
+  return judgement.decision.outcome == config::Outcome::refuse ? 1 : 0;
+}
+
+}  // namespace admin

@@ -1,0 +1,158 @@
+#include "config/allowlist.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "host/text.h"
+
+namespace config {
+
+namespace {
+
+// Whether it is a day of the calendar, "YYYY-MM-DD".
+bool is_date(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
+  const auto number = [&](std::size_t at, std::size_t size) {
+    int value = 0;
+    for (const char c : text.substr(at, size)) value = c >= '0' && c <= '9' && value >= 0 ? value * 10 + (c - '0') : -1;
+    return value;
+  };
+  const int year = number(0, 4), month = number(5, 2), day = number(8, 2);
+  if (year < 1 || month < 1 || month > 12 || day < 1) return false;
+  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  constexpr int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  return day <= days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
+// Reads texts that must be names out of `names`.
+template <class Value, std::size_t size>
+std::vector<Value> read_names(Document& document, const Node& node, std::string_view what,
+                              const std::array<std::string_view, size>& names) {
+  std::vector<Value> values;
+  for (const std::string& text : document.read_texts(node, what)) {
+    if (const auto value = value_of<Value>(names, text)) {
+      values.push_back(*value);
+      continue;
+    }
+    std::string known;
+    for (const std::string_view name : names) known += (known.empty() ? "" : ", ") + std::string(name);
+    document.problem(node.offset, std::string(what) + " has " + host::quoted(text) + " and may have: " + known);
+  }
+  return values;
+}
+
+void read_labels(Document& document, const Node& node, Exception& exception) {
+  if (node.kind != Node::Kind::object) return document.read_object(node, "labels", {});
+  if (node.members.empty()) document.problem(node.offset, "labels is empty; leave it out or name at least one");
+  for (const Member& label : node.members)
+    exception.labels[label.key] = document.read_texts(label.value, "the label " + host::quoted(label.key));
+}
+
+void read_match(Document& document, const Node& node, Exception& exception) {
+  std::vector<Document::Field> fields;
+  fields.push_back({"engine",
+                    [&](const Node& value) {
+                      exception.engines = read_names<host::Engine>(document, value, "engine", host::engine_names);
+                    },
+                    true});
+  for (const std::string_view name : attribute_names)
+    fields.push_back({name, [&, name](const Node& value) {
+                        exception.conditions[std::string(name)] = document.read_texts(value, name);
+                      }});
+  fields.push_back({"labels", [&](const Node& value) { read_labels(document, value, exception); }});
+  document.read_object(node, "match", fields);
+  if (node.kind == Node::Kind::object && exception.conditions.empty() && exception.labels.empty())
+    document.problem(node.offset, "match names no container; beside engine it needs at least one condition");
+}
+
+Exception read_exception(Document& document, const Node& node) {
+  Exception exception;
+  const auto text = [&](std::string_view key, std::string& into, bool required) {
+    return Document::Field{key, [&, key](const Node& value) { into = document.read_text(value, key).value_or(""); },
+                           required};
+  };
+  const auto expires = [&](const Node& value) {
+    exception.expires = document.read_text(value, "expires").value_or("");
+    if (!exception.expires.empty() && !is_date(exception.expires))
+      document.problem(value.offset,
+                       "expires is " + host::quoted(exception.expires) + " and should be a day like '2027-03-31'");
+  };
+  document.read_object(node, "the exception",
+                       {
+                           text("name", exception.name, true),
+                           text("reason", exception.reason, true),
+                           text("owner", exception.owner, false),
+                           {"expires", expires},
+                           {"match", [&](const Node& value) { read_match(document, value, exception); }, true},
+                           {"allow",
+                            [&](const Node& value) {
+                              exception.allow = read_names<ExposureKind>(document, value, "allow", exposure_names);
+                            },
+                            true},
+                       });
+  return exception;
+}
+
+bool any_matches(const Globs& globs, std::string_view text) {
+  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) { return glob_matches(glob, text); });
+}
+
+// Whether each of `conditions` has a value in `values` that one of its globs matches.
+template <class Values>
+bool all_hold(const std::map<std::string, Globs>& conditions, const Values& values) {
+  return std::all_of(conditions.begin(), conditions.end(), [&](const auto& condition) {
+    const auto value = values.find(condition.first);
+    return value != values.end() && any_matches(condition.second, value->second);
+  });
+}
+
+}  // namespace
+
+bool Exception::matches(const Container& container) const {
+  return std::find(engines.begin(), engines.end(), container.engine) != engines.end() &&
+         all_hold(conditions, container.attributes) && all_hold(labels, container.labels);
+}
+
+bool Exception::grants(ExposureKind kind) const {
+  const auto lists = [&](ExposureKind one) { return std::find(allow.begin(), allow.end(), one) != allow.end(); };
+  return lists(kind) ||
+         ((kind == ExposureKind::host_shm || kind == ExposureKind::host_mqueue) && lists(ExposureKind::host_ipc));
+}
+
+void parse_allowlist(const std::string& file, std::string_view text, Allowlist& into) {
+  Document document(file, text);
+  std::vector<Exception> exceptions;
+  const auto read_list = [&](const Node& node) {
+    if (node.kind != Node::Kind::array) return document.problem(node.offset, "exceptions should be a list");
+    for (const Node& item : node.items) {
+      exceptions.push_back(read_exception(document, item));
+      exceptions.back().file = file;
+    }
+  };
+  // A text that is no JSON has one problem; what its half-read tree lacks is not worth a word.
+  if (document.problems().empty()) document.read_object(document.root(), "the file", {{"exceptions", read_list, true}});
+  if (document.problems().empty()) std::move(exceptions.begin(), exceptions.end(), std::back_inserter(into.exceptions));
+  into.problems.insert(into.problems.end(), document.problems().begin(), document.problems().end());
+}
+
+bool glob_matches(std::string_view glob, std::string_view text) {
+  std::size_t g = 0, t = 0;
+  std::size_t star = std::string_view::npos, star_text = 0;  // the latest "*", and the text it has not eaten yet
+  while (t < text.size()) {
+    if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      star_text = t;
+    } else if (g < glob.size() && (glob[g] == '?' || glob[g] == text[t])) {
+      ++g;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      t = ++star_text;
+    } else {
+      return false;
+    }
+  }
+  return glob.find_first_not_of('*', g) == std::string_view::npos;
+}
+
+}  // namespace config

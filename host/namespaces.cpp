@@ -1,0 +1,116 @@
+#include "host/namespaces.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <optional>
+
+#include "host/error.h"
+#include "host/fd.h"
+#include "host/path.h"
+#include "host/text.h"
+
+namespace host {
+
+namespace {
+
+// PROC_IPC_INIT_INO, the inode of the initial IPC namespace in every kernel (include/linux/proc_ns.h).
+constexpr ino_t initial_ipc_inode = 4026531839;
+
+std::optional<NamespaceId> id_of(const char* path) {
+  struct stat stat {};
+  if (::stat(path, &stat) != 0) return std::nullopt;
+  return NamespaceId{stat.st_dev, stat.st_ino};
+}
+
+NamespaceId own_ipc() {
+  if (const auto id = id_of("/proc/self/ns/ipc")) return *id;
+  throw Error(ErrorKind::unverifiable,
+              "the host's own IPC namespace cannot be told, /proc/self/ns/ipc: " + reason(errno));
+}
+
+// The start time in /proc/PID/stat. The command name, which may hold spaces and parentheses, ends at the last ')'.
+std::optional<std::uint64_t> start_time_in(int process) {
+  const Fd fd(openat(process, "stat", O_RDONLY | O_CLOEXEC));
+  char buffer[1024];
+  const ssize_t size = fd ? read(fd.get(), buffer, sizeof buffer) : -1;
+  if (size <= 0) return std::nullopt;
+  const std::string text(buffer, static_cast<std::size_t>(size));
+  std::size_t at = text.rfind(')');
+  for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
+  if (at == std::string::npos) return std::nullopt;
+  return std::strtoull(text.c_str() + at + 1, nullptr, 10);
+}
+
+class RealKernel final : public Kernel {
+ public:
+  std::vector<NamespaceId> host_ipc() const override {
+    const NamespaceId own = own_ipc();
+    std::vector<NamespaceId> ids{own, {own.device, initial_ipc_inode}};
+    if (const auto init = id_of("/proc/1/ns/ipc")) ids.push_back(*init);  // unreadable in some sandboxes, even to root
+    return ids;
+  }
+
+  NamespaceId ipc_at(const std::string& path) const override {
+    const auto fail = [&](ErrorKind kind, const std::string& why) {
+      return Error(kind, "the ipc namespace's path " + quoted(path) + ": " + why);
+    };
+    // runc hands paths to its init in a list that commas divide (libcontainer, bootstrapData).
+    if (path.find(',') != std::string::npos)
+      throw fail(ErrorKind::ambiguous_config, "runtimes differ on the comma in it");
+    Place place;
+    try {
+      place = follow(path);
+    } catch (const Error& error) {
+      throw Error(error.kind(), "the ipc namespace's path " + std::string(error.what()));
+    }
+    if (place.own) {
+      // The runtime opens it before it leaves the namespaces it was started in, which are ours.
+      if (place.own_rest == "ns/ipc") return own_ipc();
+      throw fail(ErrorKind::ambiguous_config,
+                 "it leads through a process's own files, which are others for the runtime: name the file itself");
+    }
+    struct statfs where {};
+    struct stat stat {};
+    if (fstatfs(place.fd.get(), &where) != 0 || fstat(place.fd.get(), &stat) != 0)
+      throw fail(ErrorKind::unverifiable, "it cannot be examined: " + reason(errno));
+    if (where.f_type != NSFS_MAGIC) throw fail(ErrorKind::invalid_config, "it is not a namespace");
+    // The ioctl needs a file that is really open; to open a namespace has no side effect.
+    const Fd open_again(open(("/proc/self/fd/" + std::to_string(place.fd.get())).c_str(), O_RDONLY | O_CLOEXEC));
+    const int type = open_again ? ioctl(open_again.get(), NS_GET_NSTYPE) : -1;
+    if (type < 0) throw fail(ErrorKind::unverifiable, "its type cannot be read: " + reason(errno));
+    if (type != CLONE_NEWIPC) throw fail(ErrorKind::invalid_config, "it is a namespace of another type");
+    return {stat.st_dev, stat.st_ino};
+  }
+
+  NamespaceId ipc_of(pid_t pid, std::uint64_t start_time) const override {
+    const std::string name = "process " + std::to_string(pid);
+    // One descriptor for both questions: it goes dead with the process, whose number may then be another's.
+    const Fd process(open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const auto started = process ? start_time_in(process.get()) : std::nullopt;
+    if (!started || *started != start_time)
+      throw Error(ErrorKind::unverifiable,
+                  name + " of the runtime's state is gone, or its number is another process's now");
+    struct stat stat {};
+    if (fstatat(process.get(), "ns/ipc", &stat, 0) != 0)
+      throw Error(ErrorKind::unverifiable, "the IPC namespace of " + name + " cannot be read: " + reason(errno));
+    return {stat.st_dev, stat.st_ino};
+  }
+};
+
+}  // namespace
+
+const Kernel& kernel() {
+  static const RealKernel real;
+  return real;
+}
+
+}  // namespace host

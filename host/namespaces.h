@@ -1,0 +1,38 @@
+// IPC namespaces as the kernel knows them: by the device and inode of their file (namespaces(7)).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace host {
+
+struct NamespaceId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const NamespaceId&) const = default;
+};
+
+// What the gates ask the kernel about namespaces and processes. Tests put their own answers in its place.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+
+  // The IPC namespaces that are the host's: ours, the initial one, and pid 1's where it can be read.
+  virtual std::vector<NamespaceId> host_ipc() const = 0;
+
+  // The IPC namespace that a runtime we exec will find at `path`. Throws Error if that cannot be told: unverifiable,
+  // ambiguous_config where the runtime may find another, invalid_config if there is no IPC namespace.
+  virtual NamespaceId ipc_at(const std::string& path) const = 0;
+
+  // The IPC namespace of process `pid`, which must have been started at `start_time` (clock ticks after boot, field 22
+  // of proc_pid_stat(5)); throws Error (unverifiable) if it is gone, another, or unreadable.
+  virtual NamespaceId ipc_of(pid_t pid, std::uint64_t start_time) const = 0;
+};
+
+// The real one.
+const Kernel& kernel();
+
+}  // namespace host

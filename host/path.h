@@ -1,0 +1,27 @@
+// Following a path by hand, to see what the kernel does not say when it follows it: whether the way leads through a
+// process's own files, which are another file for the runtime than for us.
+#pragma once
+
+#include <string>
+
+#include "host/fd.h"
+
+namespace host {
+
+struct Place {
+  // The object at the end, opened with O_PATH; empty if `own` is set.
+  Fd fd;
+  // Absolute, without links, "." and "..".
+  std::string path;
+  // The way went through /proc/self or /proc/thread-self (proc(5)): what is left of the path after that, e.g. "ns/ipc".
+  // Where it leads depends on who follows it.
+  bool own = false;
+  std::string own_rest;
+};
+
+// Follows `path`, which must be absolute, as the kernel would, symbolic links included. The one magic link that is
+// followed is a process's namespace, /proc/PID/ns/NAME or /proc/PID/task/TID/ns/NAME; any other (fd, cwd, root, exe) is
+// refused, since it changes with the process it belongs to. Throws Error (unverifiable or ambiguous_config).
+Place follow(const std::string& path);
+
+}  // namespace host

@@ -1,0 +1,15 @@
+// Work on hostile input where it can do no harm: a forked child that may compute, allocate, answer and exit, held to it
+// by a seccomp filter. The filter never reaches the process that execs the runtime, which would inherit it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace host {
+
+// Runs `work` in the child and returns what it returns, at most `max_answer` bytes. An Error that it throws is thrown
+// here too. A child that dies, hangs (2 s of processor, 10 s in all), needs more than 256 MiB or answers nonsense makes
+// an Error (unverifiable).
+std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer);
+
+}  // namespace host

@@ -1,0 +1,36 @@
+// The runtime's command line, read as every supported runtime reads it (design: engines send only plain forms).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace shim {
+
+// What we know of a call. The arguments themselves go to the runtime untouched.
+struct Call {
+  std::string runtime_name = "default";  // NAME, where the shim was invoked as ipcguard-runtime.NAME
+  std::string command;                   // "create"; empty if there is none, or it cannot be told
+  bool creates = false;                  // create, run or restore: the create gate judges it
+  bool gated() const { return creates || !ambiguity.empty(); }
+
+  // Why runtimes would read the call differently from one another, where one of the readings creates a container; empty
+  // if they agree.
+  std::string ambiguity;
+
+  std::optional<std::string> root;      // --root
+  std::optional<std::string> log_file;  // --log
+  bool log_json = false;                // --log-format json
+  std::string bundle = ".";             // --bundle; relative to the working directory
+  std::string image = "checkpoint";     // --image-path, of restore; may be relative
+  std::string id;
+};
+
+// Reads argv. `declared` are the options that the settings declare: "--name" to whether a value follows it.
+Call read_command_line(const std::vector<std::string>& argv, const std::map<std::string, bool>& declared);
+
+// Why the environment would make a runtime do something else than its command line says; empty if it would not.
+std::string environment_ambiguity(const char* const* environment, const Call& call);
+
+}  // namespace shim

@@ -1,0 +1,118 @@
+#include "shim/policy.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sha256.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "host/error.h"
+#include "host/file.h"
+#include "host/text.h"
+
+namespace shim {
+
+namespace {
+
+constexpr host::FileRules rules{host::Owner::root, std::size_t{16} << 20U, host::ErrorKind::invalid_policy};
+
+config::Problem whole_file(const std::string& path, const std::string& message) { return {path, 0, 0, message}; }
+
+// An Error of read_file's, which begins with the file's name, as a problem of that file.
+config::Problem whole_file(const std::string& path, const host::Error& error) {
+  return whole_file(path, std::string(error.what()).substr(path.size() + 2));
+}
+
+// The names of a folder's "*.json", sorted; dot files are not among them, as in a shell.
+std::vector<std::string> json_files(DIR* folder) {
+  std::vector<std::string> names;
+  while (const dirent* entry = readdir(folder)) {
+    const std::string name = entry->d_name;
+    if (name.front() != '.' && name.ends_with(".json")) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// What is wrong with the folder itself; whoever may write to it may grant exceptions.
+std::string folder_fault(int folder) {
+  struct stat stat {};
+  if (fstat(folder, &stat) != 0) return "it cannot be examined: " + host::reason(errno);
+  if (!host::owned_by_root(stat)) return "it must belong to root: chown root it";
+  if ((stat.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others may write to it: chmod go-w it";
+  return {};
+}
+
+void add(SHA2_CTX& hash, const std::string& part) {
+  const std::uint64_t size = part.size();  // so that parts cannot run into one another
+  SHA256Update(&hash, reinterpret_cast<const std::uint8_t*>(&size), sizeof size);
+  SHA256Update(&hash, reinterpret_cast<const std::uint8_t*>(part.data()), part.size());
+}
+
+}  // namespace
+
+Policy::Policy(std::string settings_path, std::string allowlist_path)
+    : settings_path_(std::move(settings_path)), allowlist_path_(std::move(allowlist_path)) {
+  try {
+    if (auto file = host::read_file(AT_FDCWD, settings_path_, rules, settings_path_)) {
+      settings_ = config::parse_settings(settings_path_, file->text);
+      settings_file_.push_back({settings_path_, std::move(file->text)});
+    }
+  } catch (const host::Error& error) {
+    settings_.problems.push_back(whole_file(settings_path_, error));
+  }
+}
+
+const config::Allowlist& Policy::allowlist() {
+  if (!allowlist_) {
+    read_allowlist_files();
+    allowlist_.emplace();
+    allowlist_->problems = unreadable_;
+    for (const File& file : *allowlist_files_) config::parse_allowlist(file.path, file.text, *allowlist_);
+  }
+  return *allowlist_;
+}
+
+void Policy::read_allowlist_files() {
+  if (allowlist_files_) return;
+  allowlist_files_.emplace();
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(allowlist_path_.c_str()), closedir);
+  if (!folder) {
+    if (errno != ENOENT)
+      unreadable_.push_back(whole_file(allowlist_path_, "it cannot be opened: " + host::reason(errno)));
+    return;
+  }
+  if (const std::string fault = folder_fault(dirfd(folder.get())); !fault.empty()) {
+    unreadable_.push_back(whole_file(allowlist_path_, fault));
+    return;
+  }
+  for (const std::string& name : json_files(folder.get())) {
+    const std::string path = allowlist_path_ + "/" + name;
+    try {
+      // A file that is gone by now was removed, which is not an error.
+      if (auto file = host::read_file(dirfd(folder.get()), name, rules, path))
+        allowlist_files_->push_back({path, std::move(file->text)});
+    } catch (const host::Error& error) {
+      unreadable_.push_back(whole_file(path, error));
+    }
+  }
+}
+
+std::string Policy::hash() {
+  read_allowlist_files();
+  SHA2_CTX hash;
+  SHA256Init(&hash);
+  for (const auto* files : {&settings_file_, &*allowlist_files_}) {
+    for (const File& file : *files) {
+      add(hash, file.path);
+      add(hash, file.text);
+    }
+  }
+  char text[SHA256_DIGEST_STRING_LENGTH];
+  return "sha256:" + std::string(SHA256End(&hash, text));
+}
+
+}  // namespace shim

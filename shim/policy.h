@@ -1,0 +1,44 @@
+// The policy's files: settings and allowlist as they are on disk.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/allowlist.h"
+#include "config/settings.h"
+
+namespace shim {
+
+class Policy {
+ public:
+  // Reads the settings. Nothing is thrown: what is wrong is among the problems. No file means the defaults.
+  explicit Policy(std::string settings_path = config::settings_path,
+                  std::string allowlist_path = config::allowlist_path);
+
+  const config::Settings& settings() const { return settings_.settings; }
+  // With one of these no container may be created.
+  const config::Problems& settings_problems() const { return settings_.problems; }
+
+  // Reads the allowlist when it is first asked for; most containers need no exception.
+  const config::Allowlist& allowlist();
+
+  // "sha256:…" of all the policy's files, by name and content.
+  std::string hash();
+
+ private:
+  struct File {
+    std::string path, text;
+  };
+  void read_allowlist_files();
+
+  std::string settings_path_, allowlist_path_;
+  config::SettingsFile settings_;
+  std::vector<File> settings_file_;  // none or one
+  std::optional<std::vector<File>> allowlist_files_;
+  config::Problems unreadable_;  // allowlist files
+  std::optional<config::Allowlist> allowlist_;
+};
+
+}  // namespace shim

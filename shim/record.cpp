@@ -1,0 +1,118 @@
+#include "shim/record.h"
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "host/text.h"
+
+namespace shim {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using config::ExposureKind;
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json container_of(const Judgement& judgement) {
+  const auto attribute = [&](std::string_view name) {
+    return text_or_null(judgement.container.attribute(name).value_or(""));
+  };
+  return {{"engine", host::name_of(judgement.container.engine)},
+          {"id", attribute("id")},
+          {"name", attribute("name")},
+          {"image", attribute("image")},
+          {"namespace", attribute("namespace")},
+          {"pod", attribute("pod")}};
+}
+
+// What to do instead, for whoever wanted the container.
+const char* advice(ExposureKind kind) {
+  switch (kind) {
+    case ExposureKind::host_ipc:
+      return "leave out --ipc=host (Docker, Podman), ipc: host (Compose) or hostIPC: true (Kubernetes); for more "
+             "shared memory use --shm-size or an "
+             "emptyDir with medium: Memory";
+    case ExposureKind::foreign_ipc:
+      return "use --ipc=private or --ipc=shareable instead of --ipc=container:…, or put the containers into one pod";
+    case ExposureKind::host_shm:
+    case ExposureKind::host_mqueue:
+    case ExposureKind::host_shm_recursive:
+      return "leave out the mount; for shared memory use --shm-size or an emptyDir with medium: Memory";
+    case ExposureKind::host_proc: return "leave out the mount of /proc and the host's PID namespace";
+  }
+  return "";
+}
+
+std::string name_of_container(const config::Container& container) {
+  const std::string id = container.attribute("id").value_or("");
+  std::string out = "container " + host::quoted(container.attribute("name").value_or(id), 128);
+  if (const auto image = container.attribute("image")) out += " (image " + host::quoted(*image, 256) + ")";
+  return out;
+}
+
+}  // namespace
+
+std::string utc(std::chrono::system_clock::time_point time, bool milliseconds) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  std::string out(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts));
+  if (milliseconds) {
+    const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count() % 1000;
+    const std::string digits = std::to_string(1000 + count);
+    out += "." + digits.substr(1);
+  }
+  return out + "Z";
+}
+
+std::string decision_record(const Judgement& judgement, const Circumstances& circumstances) {
+  Json exposures = Json::array();
+  for (const config::JudgedExposure& judged : judgement.decision.exposures)
+    exposures.push_back({{"kind", config::name_of(judged.exposure.kind)},
+                         {"detail", judged.exposure.detail},
+                         {"action", config::name_of(judged.action)},
+                         {"exception", text_or_null(judged.exception)}});
+  Json error = nullptr;
+  if (judgement.error) error = {{"kind", host::name_of(judgement.error->kind())}, {"detail", judgement.error->what()}};
+  const Json record = {{"time", utc(circumstances.time, true)},
+                       {"decision", config::name_of(judgement.decision.outcome)},
+                       {"gate", circumstances.gate},
+                       {"mode", config::name_of(circumstances.mode)},
+                       {"exposures", exposures},
+                       {"error", error},
+                       {"container", container_of(judgement)},
+                       {"bundle", text_or_null(judgement.bundle)},
+                       {"runtime", text_or_null(circumstances.runtime)},
+                       {"policy", circumstances.policy},
+                       {"version", IPCGUARD_VERSION}};
+  // Arguments and paths may be any bytes: what is not UTF-8 becomes U+FFFD.
+  return record.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+bool is_recorded(const Judgement& judgement, const config::Settings& settings) {
+  return settings.log.everything || judgement.error || !judgement.decision.exposures.empty();
+}
+
+std::string refusal_message(const Judgement& judgement) {
+  std::string message = "ipcguard: refused: " + name_of_container(judgement.container) + ": ";
+  if (judgement.error)
+    return message + std::string(host::name_of(judgement.error->kind())) + ": " +
+           host::printable(judgement.error->what(), 2048);
+  const char* todo = "";
+  for (const config::JudgedExposure& judged : judgement.decision.exposures) {
+    if (judged.action != config::Action::refuse) continue;
+    message += std::string(config::name_of(judged.exposure.kind)) + ": " + judged.exposure.detail + "; ";
+    for (const std::string& expired : judged.expired)
+      message += "the exception " + host::quoted(expired) + " has expired; ";
+    if (*todo == '\0') todo = advice(judged.exposure.kind);
+  }
+  if (!judgement.container.unestablished.empty())
+    message += "who it is could not be established (" + host::printable(judgement.container.unestablished) + "); ";
+  for (const std::string& problem : judgement.allowlist_problems)
+    message += "an allowlist file grants nothing: " + host::printable(problem) + "; ";
+  return message + todo + "; or have an exception granted in " + config::allowlist_path;
+}
+
+}  // namespace shim

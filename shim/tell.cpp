@@ -1,0 +1,97 @@
+#include "shim/tell.h"
+
+#include <fcntl.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/syslog_sink.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "host/fd.h"
+#include "shim/record.h"
+
+namespace shim {
+
+namespace {
+
+// Writes each line whole with one write(2), so that lines of shims that run at once do not mix in a file opened with
+// O_APPEND. spdlog's own file sink buffers in stdio, which cuts long lines in two.
+class LineSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit LineSink(int fd) : fd_(fd) {}
+  bool failed() const { return failed_; }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    failed_ = write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size());
+  }
+  void flush_() override {}
+
+  int fd_;
+  bool failed_ = false;
+};
+
+// Whether the line could be written.
+bool write_line(int fd, const std::string& line) {
+  const auto sink = std::make_shared<LineSink>(fd);
+  spdlog::logger logger("ipcguard", sink);
+  logger.set_pattern("%v");
+  logger.log(spdlog::level::info, spdlog::string_view_t(line));
+  return !sink->failed();
+}
+
+void write_syslog(const std::string& line) {
+  spdlog::logger logger("ipcguard",
+                        std::make_shared<spdlog::sinks::syslog_sink_st>("ipcguard", LOG_PID, LOG_AUTHPRIV, false));
+  logger.log(spdlog::level::info, spdlog::string_view_t(line));
+}
+
+bool append_to_file(const std::string& path, const std::string& line) {
+  // O_NONBLOCK and the look at what it is: a FIFO or a device in its place must not hold up a container.
+  const host::Fd file(
+      open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640));
+  struct stat stat {};
+  if (!file || fstat(file.get(), &stat) != 0 || !S_ISREG(stat.st_mode)) return false;
+  return write_line(file.get(), line);
+}
+
+// As logrus writes it, whose text format quotes as Go's %q does: JSON's escapes are among those.
+std::string log_line(const std::string& message, bool json) {
+  using Json = nlohmann::ordered_json;
+  const std::string time = utc(std::chrono::system_clock::now(), false);
+  const auto text = [](const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); };
+  if (json) return text({{"level", "error"}, {"msg", message}, {"time", time}});
+  return "time=\"" + time + "\" level=error msg=" + text(message);
+}
+
+}  // namespace
+
+void tell_operator(const std::string& record, const config::Settings::Log& log) {
+  const bool in_file = append_to_file(log.file, record);
+  if (log.syslog || !in_file) write_syslog(record);
+}
+
+void tell_caller(const std::string& message, const Call& call) {
+  signal(SIGPIPE, SIG_IGN);  // no exec follows, and whoever does not listen shall see our exit status all the same
+  const std::string line = log_line(message, call.log_json);
+  if (!call.log_file) {
+    write_line(STDERR_FILENO, line);
+    return;
+  }
+  // As runc opens it (logging.go), but for O_NONBLOCK: nobody may be reading a FIFO.
+  const host::Fd file(
+      open(call.log_file->c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644));
+  if (file) write_line(file.get(), line);
+  write_line(STDERR_FILENO, message);
+}
+
+}  // namespace shim
