@@ -8,7 +8,9 @@
 #include "config/allowlist.h"
 #include "config/settings.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
   CLI::App app{"Keeps containers out of the host's IPC: checks bundles and the policy that ipcguard-runtime enforces."};
   app.name("ipcguard");
   app.set_version_flag("--version", IPCGUARD_VERSION);
@@ -32,12 +34,20 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
-    check.json = format == "json";
-    return check_command->parsed() ? admin::check(check) : admin::validate(validate);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  check.json = format == "json";
+  return check_command->parsed() ? admin::check(check) : admin::validate(validate);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "ipcguard: " << error.what() << "\n";
-    return 1;
   }
+  return 1;
 }

@@ -42,7 +42,7 @@ constexpr std::chrono::seconds max_wait{10};
 
 // The system calls the child needs, and nothing else: everything not listed kills it.
 bool install_filter(int answer) {
-  const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
   if (filter == nullptr) return false;
   const auto allow = [&](int call) { return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0; };
   bool ok = true;

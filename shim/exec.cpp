@@ -26,7 +26,7 @@ std::string named_runtime(const Policy& policy, const std::string& name) {
 }
 
 std::string find_runtime(const Policy& policy, const std::string& name) {
-  const std::string path = named_runtime(policy, name);
+  std::string path = named_runtime(policy, name);
   if (path.empty())
     throw host::Error(host::ErrorKind::invalid_policy, "there is no runtime " + host::quoted(name) + " in " +
                                                            config::settings_path + ": name it there under runtimes");
