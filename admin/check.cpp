@@ -1,14 +1,20 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "admin/commands.h"
+#include "host/engine.h"
 #include "host/namespaces.h"
 #include "host/text.h"
 #include "shim/create_gate.h"
 #include "shim/exec.h"
 #include "shim/policy.h"
 #include "shim/record.h"
+#include "shim/start_gate.h"
 
 namespace admin {
 
@@ -34,16 +40,33 @@ void explain(const shim::Judgement& judgement, config::Mode mode) {
 
 }  // namespace
 
+namespace {
+
+shim::Judgement judge(const CheckOptions& options, shim::Policy& policy) {
+  const auto root = options.root.empty() ? std::nullopt : std::optional(options.root);
+  if (!options.bundle.empty()) {
+    // Engines name a bundle's folder after the container.
+    const std::string folder = std::filesystem::path(host::without_links(options.bundle)).filename().string();
+    return shim::judge_create({options.bundle, options.id.empty() ? folder : options.id, root}, policy, host::kernel());
+  }
+  std::vector<std::string> globals;
+  if (root) globals = {"--root", *root};
+  auto start = shim::judge_start({options.id, root, shim::named_runtime(policy, options.runtime), globals}, true,
+                                 policy, host::kernel());
+  if (start.judgement) return std::move(*start.judgement);
+  return shim::unjudged({}, options.id, {host::ErrorKind::unverifiable, "there is no such container, or it has ended"},
+                        policy);
+}
+
+}  // namespace
+
 int check(const CheckOptions& options) {
   shim::Policy policy;
-  // Engines name a bundle's folder after the container.
-  const std::string id =
-      options.id.empty() ? std::filesystem::path(host::without_links(options.bundle)).filename().string() : options.id;
-  const shim::Request request{options.bundle, id, options.root.empty() ? std::nullopt : std::optional(options.root)};
-  const shim::Judgement judgement = shim::judge_create(request, policy, host::kernel());
+  const shim::Judgement judgement = judge(options, policy);
   const config::Settings& settings = policy.settings();
+  const char* gate = options.bundle.empty() ? "start" : "create";
   if (options.json)
-    std::cout << shim::decision_record(judgement, {"create", settings.mode, shim::named_runtime(policy, "default"),
+    std::cout << shim::decision_record(judgement, {gate, settings.mode, shim::named_runtime(policy, options.runtime),
                                                    policy.hash(), std::chrono::system_clock::now()})
               << "\n";
   else

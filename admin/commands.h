@@ -7,9 +7,10 @@ namespace admin {
 
 struct CheckOptions {
   std::string bundle, root, id;
+  std::string runtime = "default";  // its name in the settings
   bool json = false;
 };
-// Judges a bundle as the shim would, and runs nothing.
+// Judges a bundle as the create gate would or, without one, the container `id` as the start gate would; runs nothing.
 int check(const CheckOptions& options);
 
 struct ValidateOptions {

@@ -17,12 +17,14 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
 
   admin::CheckOptions check;
-  CLI::App* check_command = app.add_subcommand("check", "Judge a bundle as ipcguard-runtime would, without running it");
+  CLI::App* check_command =
+      app.add_subcommand("check", "Judge a bundle, or a container that was created, as ipcguard-runtime would");
   std::string format = "text";
-  check_command->add_option("--bundle,-b", check.bundle, "The bundle's folder")->required();
-  check_command->add_option("--root", check.root,
-                            "The runtime's --root, where the state of a pod's sandbox is looked up");
+  check_command->add_option("--bundle,-b", check.bundle,
+                            "The bundle's folder; without it the container --id is judged");
+  check_command->add_option("--root", check.root, "The runtime's --root, where it keeps the state of its containers");
   check_command->add_option("--id", check.id, "The container's id (default: the name of the bundle's folder)");
+  check_command->add_option("--runtime", check.runtime, "The runtime's name in the settings")->capture_default_str();
   check_command->add_option("--format", format, "text, or json for the decision record")
       ->check(CLI::IsMember({"text", "json"}));
 
@@ -36,6 +38,10 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (check_command->parsed() && check.bundle.empty() && check.id.empty()) {
+    std::cerr << "ipcguard check needs --bundle DIR or --id ID\n";
+    return 2;
   }
   check.json = format == "json";
   return check_command->parsed() ? admin::check(check) : admin::validate(validate);

@@ -16,6 +16,7 @@
 #include "host/error.h"
 #include "host/fd.h"
 #include "host/path.h"
+#include "host/process.h"
 #include "host/text.h"
 
 namespace host {
@@ -37,19 +38,6 @@ NamespaceId own_ipc() {
               "the host's own IPC namespace cannot be told, /proc/self/ns/ipc: " + reason(errno));
 }
 
-// The start time in /proc/PID/stat. The command name, which may hold spaces and parentheses, ends at the last ')'.
-std::optional<std::uint64_t> start_time_in(int process) {
-  const Fd fd(openat(process, "stat", O_RDONLY | O_CLOEXEC));
-  char buffer[1024];
-  const ssize_t size = fd ? read(fd.get(), buffer, sizeof buffer) : -1;
-  if (size <= 0) return std::nullopt;
-  const std::string text(buffer, static_cast<std::size_t>(size));
-  std::size_t at = text.rfind(')');
-  for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
-  if (at == std::string::npos) return std::nullopt;
-  return std::strtoull(text.c_str() + at + 1, nullptr, 10);
-}
-
 class RealKernel final : public Kernel {
  public:
   std::vector<NamespaceId> host_ipc() const override {
@@ -68,7 +56,7 @@ class RealKernel final : public Kernel {
       throw fail(ErrorKind::ambiguous_config, "runtimes differ on the comma in it");
     Place place;
     try {
-      place = follow(path);
+      place = follow(path, Links::namespaces);
     } catch (const Error& error) {
       throw Error(error.kind(), "the ipc namespace's path " + std::string(error.what()));
     }
@@ -92,17 +80,10 @@ class RealKernel final : public Kernel {
   }
 
   NamespaceId ipc_of(pid_t pid, std::uint64_t start_time) const override {
-    const std::string name = "process " + std::to_string(pid);
-    // One descriptor for both questions: it goes dead with the process, whose number may then be another's.
-    const Fd process(open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    const auto started = process ? start_time_in(process.get()) : std::nullopt;
-    if (!started || *started != start_time)
-      throw Error(ErrorKind::unverifiable,
-                  name + " of the runtime's state is gone, or its number is another process's now");
-    struct stat stat {};
-    if (fstatat(process.get(), "ns/ipc", &stat, 0) != 0)
-      throw Error(ErrorKind::unverifiable, "the IPC namespace of " + name + " cannot be read: " + reason(errno));
-    return {stat.st_dev, stat.st_ino};
+    const auto process = Process::find(pid, start_time);
+    if (process) return process->namespace_id("ipc");
+    throw Error(ErrorKind::unverifiable, "process " + std::to_string(pid) +
+                                             " of the runtime's state is gone, or its number is another process's now");
   }
 };
 

@@ -60,55 +60,107 @@ std::string read_link(int link) {
   return target;
 }
 
+// Where the kernel says that an open file is; empty if nowhere.
+std::string place_of(int fd) {
+  const Fd link(open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  return link ? read_link(link.get()) : std::string();
+}
+
+// One walk from the root to the end of a path.
+class Walk {
+ public:
+  Walk(const std::string& path, Links links) : path_(path), links_(links), todo_(names_reversed(path)) { restart(); }
+
+  Place to_the_end() {
+    while (!todo_.empty()) {
+      const std::string name = todo_.back();
+      todo_.pop_back();
+      if (name == ".") continue;
+      const bool to_namespace = todo_.empty() && is_namespace_folder(way_) && on_proc(here_.get());
+      Fd next = open_next(name, to_namespace);
+      struct stat stat {};
+      if (fstat(next.get(), &stat) != 0) throw unopened();
+      if (S_ISLNK(stat.st_mode)) {
+        if (++followed_ > max_links) throw fail(ErrorKind::unverifiable, reason(ELOOP));
+        if (on_proc(here_.get()) && follow_in_proc(name)) {
+          if (own_) return {Fd(), path_, true, rest()};
+          continue;
+        }
+        follow_link(read_link(next.get()));
+        continue;
+      }
+      if (name != "..")
+        way_.push_back(name);
+      else if (!way_.empty())
+        way_.pop_back();
+      here_ = std::move(next);
+    }
+    return {std::move(here_), "/" + joined(way_), false, {}};
+  }
+
+ private:
+  Error fail(ErrorKind kind, const std::string& why) const { return {kind, quoted(path_) + ": " + why}; }
+  Error unopened() const { return fail(ErrorKind::unverifiable, "it cannot be opened: " + reason(errno)); }
+  Error changes_hands(const std::string& name) const {
+    return fail(ErrorKind::ambiguous_config, "it leads through a process's own files (" + quoted(name) +
+                                                 "), which are others for the runtime: name the file itself");
+  }
+
+  void restart() {
+    here_ = Fd(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    way_.clear();
+  }
+
+  Fd open_next(const std::string& name, bool through_link) const {
+    Fd next(openat(here_.get(), name.c_str(), O_PATH | O_CLOEXEC | (through_link ? 0 : O_NOFOLLOW)));
+    if (!next) throw unopened();
+    return next;
+  }
+
+  void follow_link(const std::string& target) {
+    if (target.starts_with('/')) restart();
+    for (std::string& part : names_reversed(target)) todo_.push_back(std::move(part));
+  }
+
+  std::string rest() const {
+    std::vector<std::string> names(todo_.rbegin(), todo_.rend());
+    return joined(names);
+  }
+
+  // A link in a proc file system. False if it is followed like any other; else it was dealt with here.
+  bool follow_in_proc(const std::string& name) {
+    if (name == "self" || name == "thread-self") {
+      if (links_ == Links::namespaces) return own_ = true;
+      const std::string next = todo_.empty() ? std::string() : todo_.back();
+      if (next == "fd" || next == "cwd" || next == "map_files" || next == "task")
+        throw changes_hands(name + "/" + next);
+      return false;
+    }
+    if (name == "mounts" || name == "net") return false;  // to self/mounts and self/net
+    if (links_ == Links::namespaces) throw changes_hands(name);
+    here_ = open_next(name, true);
+    way_ = names_reversed(place_of(here_.get()));
+    std::reverse(way_.begin(), way_.end());
+    return true;
+  }
+
+  const std::string& path_;
+  Links links_;
+  std::vector<std::string> todo_;  // still to follow, the next one last
+  std::vector<std::string> way_;   // followed, without links
+  Fd here_;
+  int followed_ = 0;  // links
+  bool own_ = false;
+};
+
 }  // namespace
 
-Place follow(const std::string& path) {
-  const auto fail = [&](ErrorKind kind, const std::string& why) { return Error(kind, quoted(path) + ": " + why); };
+Place follow(const std::string& path, Links links) {
   if (path.empty() || path.front() != '/')
-    throw fail(ErrorKind::ambiguous_config,
-               "runtimes take a relative path from different folders: give an absolute one");
-  if (path.size() >= PATH_MAX) throw fail(ErrorKind::unverifiable, reason(ENAMETOOLONG));
-
-  std::vector<std::string> todo = names_reversed(path);  // still to follow
-  std::vector<std::string> way;                          // followed, without links
-  Fd here(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  int links = 0;
-  while (!todo.empty()) {
-    const std::string name = todo.back();
-    todo.pop_back();
-    if (name == ".") continue;
-    const bool magic = todo.empty() && is_namespace_folder(way) && on_proc(here.get());
-    Fd next(openat(here.get(), name.c_str(), O_PATH | O_CLOEXEC | (magic ? 0 : O_NOFOLLOW)));
-    struct stat stat {};
-    if (!next || fstat(next.get(), &stat) != 0)
-      throw fail(ErrorKind::unverifiable, "it cannot be opened: " + reason(errno));
-    if (name == "..") {
-      if (!way.empty()) way.pop_back();
-    } else if (S_ISLNK(stat.st_mode)) {
-      if (++links > max_links) throw fail(ErrorKind::unverifiable, reason(ELOOP));
-      if (on_proc(here.get())) {
-        if (name == "self" || name == "thread-self") {
-          std::reverse(todo.begin(), todo.end());
-          return {Fd(), path, true, joined(todo)};
-        }
-        // What else is a link in /proc is one process's own, but for /proc/mounts and /proc/net, which lead to self.
-        if (name != "mounts" && name != "net")
-          throw fail(ErrorKind::ambiguous_config, "it leads through a process's own files (" + quoted(name) +
-                                                      "), which are others for the runtime: name the file itself");
-      }
-      const std::string target = read_link(next.get());
-      if (!target.empty() && target.front() == '/') {
-        here = Fd(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-        way.clear();
-      }
-      for (std::string& part : names_reversed(target)) todo.push_back(std::move(part));
-      continue;
-    } else {
-      way.push_back(name);
-    }
-    here = std::move(next);
-  }
-  return {std::move(here), "/" + joined(way), false, {}};
+    throw Error(ErrorKind::ambiguous_config,
+                quoted(path) + ": runtimes take a relative path from different folders: give an absolute one");
+  if (path.size() >= PATH_MAX) throw Error(ErrorKind::unverifiable, quoted(path) + ": " + reason(ENAMETOOLONG));
+  return Walk(path, links).to_the_end();
 }
 
 }  // namespace host

@@ -19,9 +19,17 @@ struct Place {
   std::string own_rest;
 };
 
-// Follows `path`, which must be absolute, as the kernel would, symbolic links included. The one magic link that is
-// followed is a process's namespace, /proc/PID/ns/NAME or /proc/PID/task/TID/ns/NAME; any other (fd, cwd, root, exe) is
-// refused, since it changes with the process it belongs to. Throws Error (unverifiable or ambiguous_config).
-Place follow(const std::string& path);
+enum class Links {
+  // The one magic link that is followed is a process's namespace, /proc/PID/ns/NAME or /proc/PID/task/TID/ns/NAME; any
+  // other (fd, cwd, root, exe) is refused, since it changes with the process it belongs to.
+  namespaces,
+  // Magic links are followed, /proc/self/root among them; of the follower's own fd, cwd, map_files and task, which are
+  // others for the runtime, Error (ambiguous_config) is thrown. `own` is never set.
+  all,
+};
+
+// Follows `path`, which must be absolute, as the kernel would, symbolic links included. Throws Error (unverifiable or
+// ambiguous_config).
+Place follow(const std::string& path, Links links);
 
 }  // namespace host

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "host/error.h"
@@ -17,8 +18,8 @@ namespace {
 using host::Error;
 using host::ErrorKind;
 
-constexpr std::size_t max_text = 4096;  // PATH_MAX, and more than any annotation that we read has
-constexpr std::size_t max_answer = 16 * max_text;
+constexpr std::size_t max_text = 4096;                     // PATH_MAX, and more than any annotation that we read has
+constexpr std::size_t max_answer = std::size_t{4} << 20U;  // some thousand mounts
 
 constexpr std::array<std::string_view, 5> kept_annotations = {
     "io.kubernetes.cri.container-type",
@@ -28,26 +29,58 @@ constexpr std::array<std::string_view, 5> kept_annotations = {
     "org.criu.config",
 };
 
-enum Tag { unread, annotation, listed, listed_type, listed_path };
+enum Tag {
+  unread,
+  annotation,
+  listed,
+  listed_type,
+  listed_path,
+  root_path,
+  mount,
+  destination,
+  mount_type,
+  source,
+  option
+};
 
 const Shape& config_json() {
   static const Shape shape = object({
       {"annotations", map(annotation)},
       {"linux",
        object({{"namespaces", array(object({{"type", text(listed_type)}, {"path", text(listed_path)}}, listed))}})},
+      {"mounts", array(object({{"destination", text(destination)},
+                               {"type", text(mount_type)},
+                               {"source", text(source)},
+                               {"options", array(text(option))}},
+                              mount))},
+      {"root", object({{"path", text(root_path)}})},
   });
   return shape;
 }
+
+// The namespaces whose entries are read, in the order of Bundle.
+constexpr std::array<std::string_view, 3> namespace_types = {"ipc", "pid", "mount"};
 
 class BundleListener final : public Listener {
  public:
   void opened(int tag) override {
     if (tag == listed) entries_.emplace_back();
+    if (tag == mount) mounts_.emplace_back();
   }
   void text(int tag, std::string_view value) override {
-    if (value.size() >= max_text)
-      throw Error(ErrorKind::invalid_config, "a namespace's type or path is longer than a path can be");
-    (tag == listed_type ? entries_.back().type : entries_.back().path) = value;
+    if (tag != option && value.size() >= max_text)
+      throw Error(ErrorKind::invalid_config,
+                  "a type or path in linux.namespaces, mounts or root is longer than a path can be");
+    switch (tag) {
+      case listed_type: entries_.back().type = value; break;
+      case listed_path: entries_.back().path = value; break;
+      case root_path: root_ = value; break;
+      case destination: mounts_.back().destination = value; break;
+      case mount_type: mounts_.back().type = value; break;
+      case source: mounts_.back().source = value; break;
+      case option: read_option(mounts_.back(), value); break;
+      default: break;
+    }
   }
   void entry(int /*tag*/, std::string_view key, std::string_view value) override {
     if (!is_kept_annotation(key)) return;
@@ -57,15 +90,19 @@ class BundleListener final : public Listener {
   }
 
   std::string packed() const {
-    const auto is_ipc = [](const Entry& entry) { return entry.type == "ipc"; };
-    const auto ipc = std::find_if(entries_.begin(), entries_.end(), is_ipc);
-    if (std::count_if(entries_.begin(), entries_.end(), is_ipc) > 1)
-      throw Error(ErrorKind::ambiguous_config,
-                  "linux.namespaces has more than one ipc entry; runtimes read that differently");
     host::Packer facts;
-    facts.number(ipc != entries_.end() ? 1 : 0);
-    if (ipc != entries_.end()) facts.text(ipc->path);
+    for (const std::string_view type : namespace_types) pack_namespace(facts, type);
     facts.map(annotations_);
+    std::vector<MountSource> sources;
+    // A runtime binds the root file system, with what is mounted below it, onto itself.
+    if (!root_.empty()) sources.push_back({"root.path", root_, true});
+    for (std::size_t at = 0; at < mounts_.size(); ++at) add_sources(sources, mounts_[at], at);
+    facts.number(sources.size());
+    for (const MountSource& one : sources) {
+      facts.text(one.name);
+      facts.text(one.path);
+      facts.number(one.recursive ? 1 : 0);
+    }
     return facts.take();
   }
 
@@ -73,9 +110,66 @@ class BundleListener final : public Listener {
   struct Entry {
     std::string type, path;
   };
+  struct Mount {
+    std::string destination, type, source;
+    bool bind = false, recursive = false;
+    std::vector<std::string> layers;
+  };
+
+  // runc and crun take a mount for a bind by its options, whatever its type is.
+  static void read_option(Mount& mount, std::string_view value) {
+    if (value == "bind" || value == "rbind") mount.bind = true;
+    if (value == "rbind") mount.recursive = true;
+    if (const std::size_t equals = value.find('=');
+        equals != std::string_view::npos && is_layer_option(value.substr(0, equals)))
+      add_layers(mount.layers, value.substr(equals + 1));
+  }
+
+  // Options of overlay that name folders (kernel, Documentation/filesystems/overlayfs.rst).
+  static bool is_layer_option(std::string_view name) {
+    constexpr std::array<std::string_view, 5> names = {"lowerdir", "upperdir", "workdir", "lowerdir+", "datadir+"};
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+  // Folders that colons divide, where a backslash keeps a colon from dividing.
+  static void add_layers(std::vector<std::string>& layers, std::string_view value) {
+    std::string layer;
+    for (std::size_t at = 0; at <= value.size(); ++at) {
+      if (at < value.size() && value[at] == '\\' && at + 1 < value.size()) {
+        layer += value[++at];
+      } else if (at < value.size() && value[at] != ':') {
+        layer += value[at];
+      } else {
+        if (!layer.empty()) layers.push_back(layer);
+        layer.clear();
+      }
+    }
+  }
+
+  static void add_sources(std::vector<MountSource>& sources, const Mount& mount, std::size_t at) {
+    const std::string name = "mounts[" + std::to_string(at) + "] on " + host::quoted(mount.destination, 128);
+    if (mount.bind || mount.type == "bind") sources.push_back({name, mount.source, mount.recursive});
+    for (const std::string& layer : mount.layers) sources.push_back({name, layer, false});
+  }
+
+  void pack_namespace(host::Packer& facts, std::string_view type) const {
+    const auto is_it = [&](const Entry& entry) { return entry.type == type; };
+    const auto found = std::find_if(entries_.begin(), entries_.end(), is_it);
+    if (std::count_if(entries_.begin(), entries_.end(), is_it) > 1)
+      throw Error(ErrorKind::ambiguous_config,
+                  "linux.namespaces has more than one " + std::string(type) + " entry; runtimes read that differently");
+    facts.number(found != entries_.end() ? 1 : 0);
+    if (found != entries_.end()) facts.text(found->path);
+  }
+
   std::vector<Entry> entries_;
+  std::vector<Mount> mounts_;
+  std::string root_;
   Annotations annotations_;
 };
+
+std::optional<Namespace> unpack_namespace(host::Unpacker& facts) {
+  return facts.flag() ? std::optional(Namespace{facts.text()}) : std::nullopt;
+}
 
 }  // namespace
 
@@ -89,8 +183,13 @@ Bundle read_bundle(std::string_view document) {
       max_answer);
   host::Unpacker facts(answer);
   Bundle bundle;
-  if (facts.flag()) bundle.ipc = IpcNamespace{facts.text()};
+  for (auto* one : {&bundle.ipc, &bundle.pid, &bundle.mount}) *one = unpack_namespace(facts);
   bundle.annotations = facts.map();
+  for (auto left = facts.number(); left > 0; --left) {
+    MountSource one{facts.text(), facts.text()};
+    one.recursive = facts.flag();
+    bundle.sources.push_back(std::move(one));
+  }
   facts.end();
   return bundle;
 }

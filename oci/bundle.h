@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace oci {
 
@@ -14,13 +15,22 @@ constexpr std::size_t max_document = std::size_t{16} << 20U;
 
 using Annotations = std::map<std::string, std::string>;
 
-struct IpcNamespace {
+struct Namespace {
   std::string path;  // of a namespace to join; empty for a new one
 };
 
+// What a mount puts into the container from outside: the source of a bind, or a layer of an overlay.
+struct MountSource {
+  std::string name;        // of the mount in messages: "mounts[3] on '/dev/shm'"
+  std::string path;        // as declared; may be relative to the bundle
+  bool recursive = false;  // with all that is mounted below it
+};
+
 struct Bundle {
-  std::optional<IpcNamespace> ipc;  // none: the container stays in the namespace the runtime was started in
-  Annotations annotations;          // the few that is_kept_annotation names. They are claims: see shim/pod.h
+  // Where there is none the container stays in the namespace the runtime was started in.
+  std::optional<Namespace> ipc, pid, mount;
+  std::vector<MountSource> sources;  // of mounts, and of the root file system
+  Annotations annotations;           // the few that is_kept_annotation names. They are claims: see shim/pod.h
 };
 
 // Reads a config.json in the sandbox. Throws host::Error (ambiguous_config, invalid_config, unverifiable).

@@ -1,6 +1,7 @@
 #include "oci/runtime_state.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -23,47 +24,103 @@ using host::ErrorKind;
 
 constexpr std::size_t max_answer = std::size_t{64} << 10U;
 
-enum Tag { unread, pid, start_time, label };
+enum Tag {
+  unread,
+  pid,
+  start_time,
+  label,
+  namespace_entry,
+  namespace_type,
+  namespace_path,
+  bundle,
+  status,
+  annotation
+};
 
-// libcontainer/container_linux.go, State and BaseState; config.labels holds the annotations as "key=value".
+// libcontainer/container_linux.go, State and BaseState; config.labels holds the annotations as "key=value", and last
+// "bundle=…".
 const Shape& runc_state() {
-  static const Shape shape = object({{"init_process_pid", number(pid)},
-                                     {"init_process_start", number(start_time)},
-                                     {"config", object({{"labels", nullable(array(text(label)))}})}});
+  static const Shape shape = object(
+      {{"init_process_pid", number(pid)},
+       {"init_process_start", number(start_time)},
+       {"config",
+        object({{"labels", nullable(array(text(label)))},
+                {"namespaces", nullable(array(object({{"type", text(namespace_type)}, {"path", text(namespace_path)}},
+                                                     namespace_entry)))}})}});
   return shape;
 }
 
 // libcrun/status.c; the annotations are in the copy of config.json beside it.
 const Shape& crun_status() {
-  static const Shape shape = object({{"pid", number(pid)}, {"process-start-time", number(start_time)}});
+  static const Shape shape =
+      object({{"pid", number(pid)}, {"process-start-time", number(start_time)}, {"bundle", text(bundle)}});
+  return shape;
+}
+
+// The specification's state, which youki's state.json is as well.
+const Shape& standard_state() {
+  static const Shape shape = object({{"pid", nullable(number(pid))},
+                                     {"status", text(status)},
+                                     {"bundle", text(bundle)},
+                                     {"annotations", nullable(map(annotation))}});
   return shape;
 }
 
 class StateListener final : public Listener {
  public:
+  void opened(int tag) override {
+    if (tag == namespace_entry) type_.clear(), path_.clear();
+  }
   void number(int tag, std::uint64_t value) override { (tag == pid ? pid_ : start_time_) = value; }
-  void text(int /*tag*/, std::string_view label) override {
-    const std::size_t equals = label.find('=');
-    if (equals == std::string_view::npos || !is_kept_annotation(label.substr(0, equals))) return;
-    // An annotation "K=V" looks like "K" here: where there are two, neither counts.
-    const auto [entry, added] = annotations_.emplace(label.substr(0, equals), label.substr(equals + 1));
-    if (!added) entry->second.clear();
+  void text(int tag, std::string_view value) override {
+    if (tag == label) read_label(value);
+    if (tag == bundle) bundle_ = value;
+    if (tag == status) status_ = value;
+    if (tag == namespace_type) type_ = value;
+    if (tag == namespace_path) path_ = value;
+    // The two stand in either order; the last one seen completes them.
+    if (type_ == "NEWIPC") ipc_path_ = path_;
+  }
+  void entry(int /*tag*/, std::string_view key, std::string_view value) override {
+    if (is_kept_annotation(key)) annotations_.emplace(key, value);
   }
 
   std::string packed() const {
     host::Packer facts;
     facts.number(pid_);
     facts.number(start_time_);
+    facts.text(bundle_);
+    facts.text(status_);
+    facts.number(ipc_path_ ? 1 : 0);
+    if (ipc_path_) facts.text(*ipc_path_);
     facts.map(annotations_);
     return facts.take();
   }
 
  private:
+  void read_label(std::string_view label) {
+    const std::size_t equals = label.find('=');
+    if (equals == std::string_view::npos) return;
+    const std::string_view key = label.substr(0, equals), value = label.substr(equals + 1);
+    if (key == "bundle") bundle_ = value;  // runc's own comes last
+    if (!is_kept_annotation(key)) return;
+    // An annotation "K=V" looks like "K" here: where there are two, neither counts.
+    const auto [entry, added] = annotations_.emplace(key, value);
+    if (!added) entry->second.clear();
+  }
+
   std::uint64_t pid_ = 0, start_time_ = 0;
+  std::string bundle_, status_, type_, path_;
+  std::optional<std::string> ipc_path_;
   Annotations annotations_;
 };
 
-RuntimeState understand(std::string_view document, const Shape& shape) {
+struct Understood {
+  RuntimeState state;
+  std::string status;
+};
+
+Understood understand(std::string_view document, const Shape& shape) {
   const std::string answer = host::run_sandboxed(
       [&] {
         StateListener listener;
@@ -72,31 +129,68 @@ RuntimeState understand(std::string_view document, const Shape& shape) {
       },
       max_answer);
   host::Unpacker facts(answer);
-  RuntimeState state;
+  Understood understood;
+  RuntimeState& state = understood.state;
   const std::uint64_t number = facts.number();
-  if (number == 0 || number > static_cast<std::uint64_t>(std::numeric_limits<pid_t>::max()))
-    throw Error(ErrorKind::unverifiable, "it names no init process");
+  if (number > static_cast<std::uint64_t>(std::numeric_limits<pid_t>::max()))
+    throw Error(ErrorKind::unverifiable, "it names no process that there could be");
   state.pid = static_cast<pid_t>(number);
-  state.start_time = facts.number();
+  if (const std::uint64_t started = facts.number(); started != 0) state.start_time = started;
+  state.bundle = facts.text();
+  understood.status = facts.text();
+  if (facts.flag()) state.ipc_path = facts.text();
   state.annotations = facts.map();
   facts.end();
-  return state;
+  return understood;
+}
+
+bool exists(const std::string& path) {
+  struct stat stat {};
+  return lstat(path.c_str(), &stat) == 0;
 }
 
 }  // namespace
 
 std::optional<RuntimeState> read_runtime_state(const std::string& folder) {
   constexpr host::FileRules rules{host::Owner::root_or_caller, max_document, ErrorKind::unverifiable};
+  const auto shown = [&](const char* file) { return "the runtime's state " + host::quoted(folder + "/" + file); };
   const auto read = [&](const char* file) {
-    const std::string path = folder + "/" + file;
-    return host::read_file(AT_FDCWD, path, rules, "the runtime's state " + host::quoted(path));
+    return host::read_file(AT_FDCWD, folder + "/" + file, rules, shown(file));
   };
-  if (const auto state = read("state.json")) return understand(state->text, runc_state());
+  const auto read_as = [&](const host::Bytes& bytes, const char* file, const Shape& shape) {
+    try {
+      return understand(bytes.text, shape);
+    } catch (const Error& error) {
+      throw Error(ErrorKind::unverifiable, shown(file) + ": " + error.what());
+    }
+  };
+  const bool waits = exists(folder + "/exec.fifo");  // runc's and crun's init both wait at it
+  if (const auto file = read("state.json")) {
+    // youki's has the specification's form, runc's has no member "pid".
+    Understood runc = read_as(*file, "state.json", runc_state());
+    if (runc.state.pid != 0) {
+      runc.state.waits = waits;
+      return runc.state;
+    }
+    Understood standard = read_as(*file, "state.json", standard_state());
+    if (standard.state.pid == 0) return std::nullopt;
+    standard.state.waits = standard.status == "created";
+    return standard.state;
+  }
   const auto status = read("status");
   if (!status) return std::nullopt;
-  RuntimeState state = understand(status->text, crun_status());
+  RuntimeState state = read_as(*status, "status", crun_status()).state;
+  if (state.pid == 0) return std::nullopt;
+  state.waits = waits;
   if (const auto config = read("config.json")) state.annotations = read_bundle(config->text).annotations;
   return state;
+}
+
+std::optional<RuntimeState> read_state_output(std::string_view output) {
+  Understood understood = understand(output, standard_state());
+  understood.state.waits = understood.status == "created";
+  if (understood.state.pid == 0) return std::nullopt;
+  return understood.state;
 }
 
 bool is_id(std::string_view id) {

@@ -1,4 +1,4 @@
-// What a runtime has on disk about a container that it made: <root>/<id>/state.json (runc) or status (crun).
+// What a runtime has on disk about a container that it made: <root>/<id>/state.json (runc, youki) or status (crun).
 #pragma once
 
 #include <sys/types.h>
@@ -13,14 +13,24 @@
 namespace oci {
 
 struct RuntimeState {
-  pid_t pid = 0;                 // the container's init, as we see it
-  std::uint64_t start_time = 0;  // of that process, clock ticks after boot: tells it from a later one with its number
-  Annotations annotations;       // as in Bundle, as the runtime was given them
+  pid_t pid = 0;  // the container's init, as we see it
+  // Of that process, clock ticks after boot: tells it from a later one with its number. youki does not note it.
+  std::optional<std::uint64_t> start_time;
+  std::string bundle;       // as the runtime was given it; empty if it is not noted
+  Annotations annotations;  // those of Bundle, as the runtime was given them
+  // The path of the IPC namespace that the runtime was told to join, as it read it itself: empty for a new one. Only
+  // runc notes it.
+  std::optional<std::string> ipc_path;
+  bool waits = false;  // it was created and has not been started: the fifo that its init waits at is there
 };
 
-// The state in `folder`, which is <root>/<id>; nullopt if neither file is there. Throws host::Error (unverifiable or a
-// kind of read_strictly's) if there is one that cannot be understood.
+// The state in `folder`, which is <root>/<id>; nullopt if there is none that names an init process.
+// Throws host::Error (unverifiable) if there is one that cannot be understood.
 std::optional<RuntimeState> read_runtime_state(const std::string& folder);
+
+// The same from what a runtime's `state` command prints (OCI runtime specification, runtime.md, "Query State"); nullopt
+// if its container has no process. Throws as above.
+std::optional<RuntimeState> read_state_output(std::string_view output);
 
 // Whether `id` can be a container's for every runtime: letters, digits, "_", "+", "-" and ".", not "-" first (an
 // option), not "." or "..", not "h" or "help" (runc's own). Such an id cannot lead out of the runtime's folder.

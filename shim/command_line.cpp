@@ -20,39 +20,40 @@ struct Option {
 };
 
 // The options that runc, crun and youki know, as far as those that know one agree on what it takes.
-constexpr Option global_options[] = {
-    {"--root", Takes::value},       {"--log", Takes::value},
-    {"--log-format", Takes::value}, {"--log-level", Takes::value},
-    {"--rootless", Takes::value},   {"--cgroup-manager", Takes::value},
-    {"--debug", Takes::nothing},    {"--systemd-cgroup", Takes::nothing},
+constexpr std::array global_options = {
+    Option{"--root", Takes::value},       Option{"--log", Takes::value},
+    Option{"--log-format", Takes::value}, Option{"--log-level", Takes::value},
+    Option{"--rootless", Takes::value},   Option{"--cgroup-manager", Takes::value},
+    Option{"--debug", Takes::nothing},    Option{"--systemd-cgroup", Takes::nothing},
 };
-constexpr Option create_options[] = {
-    {"--bundle", Takes::value},
-    {"-b", Takes::value},
-    {"--console-socket", Takes::value},
-    {"--pidfd-socket", Takes::value},
-    {"--pid-file", Takes::value},
-    {"--preserve-fds", Takes::value},
-    {"--no-pivot", Takes::nothing},
-    {"--no-new-keyring", Takes::nothing},
-    {"--detach", Takes::nothing},
-    {"-d", Takes::nothing},
-    {"--no-subreaper", Takes::nothing},
-    {"--keep", Takes::nothing},
+constexpr std::array create_options = {
+    Option{"--bundle", Takes::value},
+    Option{"-b", Takes::value},
+    Option{"--console-socket", Takes::value},
+    Option{"--pidfd-socket", Takes::value},
+    Option{"--pid-file", Takes::value},
+    Option{"--preserve-fds", Takes::value},
+    Option{"--no-pivot", Takes::nothing},
+    Option{"--no-new-keyring", Takes::nothing},
+    Option{"--detach", Takes::nothing},
+    Option{"-d", Takes::nothing},
+    Option{"--no-subreaper", Takes::nothing},
+    Option{"--keep", Takes::nothing},
     // restore
-    {"--image-path", Takes::value},
-    {"--work-path", Takes::value},
-    {"--lsm-profile", Takes::value},
-    {"--lsm-mount-context", Takes::value},
-    {"--manage-cgroups-mode", Takes::value},
-    {"--empty-ns", Takes::value},
-    {"--tcp-established", Takes::nothing},
-    {"--ext-unix-sk", Takes::nothing},
-    {"--shell-job", Takes::nothing},
-    {"--file-locks", Takes::nothing},
-    {"--auto-dedup", Takes::nothing},
-    {"--lazy-pages", Takes::nothing},
+    Option{"--image-path", Takes::value},
+    Option{"--work-path", Takes::value},
+    Option{"--lsm-profile", Takes::value},
+    Option{"--lsm-mount-context", Takes::value},
+    Option{"--manage-cgroups-mode", Takes::value},
+    Option{"--empty-ns", Takes::value},
+    Option{"--tcp-established", Takes::nothing},
+    Option{"--ext-unix-sk", Takes::nothing},
+    Option{"--shell-job", Takes::nothing},
+    Option{"--file-locks", Takes::nothing},
+    Option{"--auto-dedup", Takes::nothing},
+    Option{"--lazy-pages", Takes::nothing},
 };
+constexpr std::array<Option, 0> start_options = {};
 
 constexpr std::array<std::string_view, 3> creating_commands = {"create", "run", "restore"};
 
@@ -88,11 +89,12 @@ class Parser {
     choose_runtime();
     read_globals();
     call_.creates = creates(call_.command);
-    if (call_.creates && !is_help())
-      read_creating_command();
-    else if (!call_.ambiguity.empty() && !mentions_creating_command())
-      call_.ambiguity.clear();  // however it is read, nothing is created
-    if (is_help()) call_.creates = false;
+    call_.starts = call_.command == "start";
+    if (is_help()) call_.creates = call_.starts = false;
+    if (call_.creates) read_gated_command(create_options);
+    if (call_.starts) read_gated_command(start_options);
+    // However it is read, nothing is created.
+    if (!call_.creates && !call_.starts && !mentions_gated_command()) call_.ambiguity.clear();
     return call_;
   }
 
@@ -104,7 +106,7 @@ class Parser {
     if (name.size() > prefix.size() && name.starts_with(prefix)) call_.runtime_name = name.substr(prefix.size());
   }
 
-  // "create --help" alone, which every runtime answers with its help.
+  // "COMMAND --help" and nothing else, which every runtime answers with its help.
   bool is_help() const {
     return call_.creates && at_ + 1 == argv_.size() && (argv_[at_] == "--help" || argv_[at_] == "-h");
   }
@@ -124,14 +126,16 @@ class Parser {
       // urfave/cli v3 takes blanks off a word before it looks whether it is an option, those of Unicode included.
       if (!is_plain_command(word)) return note("the command is " + host::quoted(word));
       call_.command = word;
+      call_.globals.assign(argv_.begin() + 1, argv_.begin() + static_cast<std::ptrdiff_t>(at_));
       ++at_;
       return;
     }
   }
 
-  void read_creating_command() {
+  template <std::size_t size>
+  void read_gated_command(const std::array<Option, size>& options) {
     for (; at_ < argv_.size() && argv_[at_].starts_with('-') && argv_[at_] != "--"; ++at_)
-      if (!read_option(create_options)) return;
+      if (!read_option(options)) return;
     if (at_ < argv_.size() && argv_[at_] == "--") ++at_;
     if (at_ >= argv_.size()) return note("it names no container");
     call_.id = argv_[at_];
@@ -143,7 +147,7 @@ class Parser {
 
   // Reads the option at at_, and its value if that is a word of its own. False if it is none that can be read.
   template <std::size_t size>
-  bool read_option(const Option (&known)[size]) {
+  bool read_option(const std::array<Option, size>& known) {
     const std::string& word = argv_[at_];
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
@@ -178,7 +182,7 @@ class Parser {
   }
 
   template <std::size_t size>
-  std::optional<Takes> what_it_takes(const std::string& name, const Option (&known)[size]) const {
+  std::optional<Takes> what_it_takes(const std::string& name, const std::array<Option, size>& known) const {
     const auto found =
         std::find_if(std::begin(known), std::end(known), [&](const Option& option) { return option.name == name; });
     if (found != std::end(known)) return found->takes;
@@ -200,8 +204,9 @@ class Parser {
     if (call_.ambiguity.empty()) call_.ambiguity = reason;
   }
 
-  bool mentions_creating_command() const {
-    return std::any_of(argv_.begin() + 1, argv_.end(), [](const std::string& word) { return creates(trimmed(word)); });
+  bool mentions_gated_command() const {
+    return std::any_of(argv_.begin() + 1, argv_.end(),
+                       [](const std::string& word) { return creates(trimmed(word)) || trimmed(word) == "start"; });
   }
 
   const std::vector<std::string>& argv_;

@@ -13,15 +13,17 @@ struct Call {
   std::string runtime_name = "default";  // NAME, where the shim was invoked as ipcguard-runtime.NAME
   std::string command;                   // "create"; empty if there is none, or it cannot be told
   bool creates = false;                  // create, run or restore: the create gate judges it
-  bool gated() const { return creates || !ambiguity.empty(); }
+  bool starts = false;                   // start: the start gate judges it
+  bool gated() const { return creates || starts || !ambiguity.empty(); }
 
-  // Why runtimes would read the call differently from one another, where one of the readings creates a container; empty
-  // if they agree.
+  // Why runtimes would read the call differently from one another, where one of the readings creates or starts a
+  // container; empty if they agree.
   std::string ambiguity;
 
   std::optional<std::string> root;      // --root
   std::optional<std::string> log_file;  // --log
   bool log_json = false;                // --log-format json
+  std::vector<std::string> globals;     // the arguments before the command
   std::string bundle = ".";             // --bundle; relative to the working directory
   std::string image = "checkpoint";     // --image-path, of restore; may be relative
   std::string id;

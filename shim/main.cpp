@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "host/engine.h"
 #include "host/error.h"
 #include "host/file.h"
 #include "host/namespaces.h"
@@ -16,36 +17,63 @@
 #include "shim/exec.h"
 #include "shim/policy.h"
 #include "shim/record.h"
+#include "shim/start_gate.h"
 #include "shim/tell.h"
 
 namespace {
 
 using namespace shim;
 
-Judgement judge(const Call& call, Policy& policy) {
-  const Request request{call.bundle, call.id, call.root,
-                        call.command == "restore" ? std::optional(call.image) : std::nullopt};
+void tell(const Judgement& judgement, const char* gate, const Call& call, Policy& policy) {
+  const config::Settings& settings = policy.settings();
+  if (is_recorded(judgement, settings))
+    tell_operator(decision_record(judgement, {gate, settings.mode, named_runtime(policy, call.runtime_name),
+                                              policy.hash(), std::chrono::system_clock::now()}),
+                  settings.log);
+  if (!judgement.runs(settings.mode)) tell_caller(refusal_message(judgement), call);
+}
+
+// Throws host::Error where neither gate can judge the call.
+void require_clear_call(const Call& call, const Policy& policy) {
+  find_runtime(policy, call.runtime_name);
+  const std::string ambiguity = call.ambiguity.empty() ? environment_ambiguity(environ, call) : call.ambiguity;
+  if (!ambiguity.empty()) throw host::Error(host::ErrorKind::ambiguous_command_line, ambiguity);
+}
+
+Judgement judge_create(const Call& call, Policy& policy) {
   try {
-    find_runtime(policy, call.runtime_name);
-    const std::string ambiguity = call.ambiguity.empty() ? environment_ambiguity(environ, call) : call.ambiguity;
-    if (ambiguity.empty()) return judge_create(request, policy, host::kernel());
-    throw host::Error(host::ErrorKind::ambiguous_command_line, ambiguity);
+    require_clear_call(call, policy);
+    const auto checkpoint = call.command == "restore" ? std::optional(call.image) : std::nullopt;
+    return judge_create({call.bundle, call.id, call.root, checkpoint}, policy, host::kernel());
   } catch (const host::Error& error) {
-    return unjudged(request, error, policy.settings());
+    return unjudged(host::without_links(call.bundle), call.id, error, policy);
+  }
+}
+
+// A container that may not start has to end, or its engine is left with one that never does.
+StartJudgement judge_start(const Call& call, Policy& policy) {
+  try {
+    require_clear_call(call, policy);
+    return judge_start({call.id, call.root, find_runtime(policy, call.runtime_name), call.globals}, false, policy,
+                       host::kernel());
+  } catch (const host::Error& error) {
+    return {unjudged({}, call.id, error, policy), std::nullopt};
   }
 }
 
 // Judges the call and tells what came of it; true if the runtime may be run.
 bool admit(const Call& call, Policy& policy) {
-  const Judgement judgement = judge(call, policy);
-  const config::Settings& settings = policy.settings();
-  if (is_recorded(judgement, settings))
-    tell_operator(decision_record(judgement, {"create", settings.mode, named_runtime(policy, call.runtime_name),
-                                              policy.hash(), std::chrono::system_clock::now()}),
-                  settings.log);
-  if (judgement.runs(settings.mode)) return true;
-  tell_caller(refusal_message(judgement), call);
-  return false;
+  if (!call.starts) {
+    const Judgement judgement = judge_create(call, policy);
+    tell(judgement, "create", call, policy);
+    return judgement.runs(policy.settings().mode);
+  }
+  const StartJudgement start = judge_start(call, policy);
+  if (!start.judgement) return true;
+  const bool runs = start.judgement->runs(policy.settings().mode);
+  if (!runs && start.init) start.init->kill();
+  tell(*start.judgement, "start", call, policy);
+  return runs;
 }
 
 }  // namespace

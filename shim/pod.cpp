@@ -42,18 +42,18 @@ std::optional<oci::RuntimeState> state_of(const std::string& id, const std::opti
 
 }  // namespace
 
-bool joins_own_sandbox(const oci::Bundle& bundle, const host::NamespaceId& joined,
+bool joins_own_sandbox(const oci::Annotations& annotations, const host::NamespaceId& joined,
                        const std::optional<std::string>& root, host::Engine engine, const host::Kernel& kernel) {
   if (engine != host::Engine::kubernetes && engine != host::Engine::unknown) return false;
   for (const Marks& mark : marks) {
-    const std::string sandbox = value_of(bundle.annotations, mark.sandbox);
-    if (value_of(bundle.annotations, mark.type) != "container" || !oci::is_id(sandbox)) continue;
+    const std::string sandbox = value_of(annotations, mark.sandbox);
+    if (value_of(annotations, mark.type) != "container" || !oci::is_id(sandbox)) continue;
     const auto state = state_of(sandbox, root);
-    if (!state || value_of(state->annotations, mark.type) != "sandbox" ||
+    if (!state || !state->start_time || value_of(state->annotations, mark.type) != "sandbox" ||
         value_of(state->annotations, mark.sandbox) != sandbox)
       continue;
     try {
-      if (kernel.ipc_of(state->pid, state->start_time) == joined) return true;
+      if (kernel.ipc_of(state->pid, *state->start_time) == joined) return true;
     } catch (const host::Error&) {
       continue;  // its init is gone: nothing is proved
     }

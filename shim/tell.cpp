@@ -81,7 +81,8 @@ void tell_operator(const std::string& record, const config::Settings::Log& log) 
 }
 
 void tell_caller(const std::string& message, const Call& call) {
-  static_cast<void>(signal(SIGPIPE, SIG_IGN));  // no exec follows, and whoever does not listen shall see our exit status all the same
+  static_cast<void>(
+      signal(SIGPIPE, SIG_IGN));  // no exec follows, and whoever does not listen shall see our exit status all the same
   const std::string line = log_line(message, call.log_json);
   if (!call.log_file) {
     write_line(STDERR_FILENO, line);

@@ -1,0 +1,53 @@
+// One process, held so that what is asked of it and done to it cannot hit another that got its number.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/fd.h"
+#include "host/mounts.h"
+#include "host/namespaces.h"
+
+namespace host {
+
+class Process {
+ public:
+  // The process `pid`; nullopt if there is none, or, where `start_time` is given (clock ticks after boot, field 22 of
+  // proc_pid_stat(5)), if the one there was started at another time.
+  static std::optional<Process> find(pid_t pid, std::optional<std::uint64_t> start_time);
+
+  pid_t pid() const { return pid_; }
+
+  // The namespace `type` ("ipc", "pid", "mnt") that it is in. Throws Error (unverifiable).
+  NamespaceId namespace_id(const std::string& type) const;
+
+  // Its mounts, as it sees them. Throws Error (unverifiable).
+  std::vector<Mount> mounts() const { return mounts_of(folder_.get()); }
+
+  // What it holds open: its descriptors, its working directory and its root. Throws Error (unverifiable).
+  struct Open {
+    std::string name;  // "descriptor 3", "working directory"
+    dev_t device = 0;
+    ino_t inode = 0;
+    long type = 0;      // of the file system, as statfs(2) has it
+    std::string place;  // as the kernel names it; may be no path
+    bool folder = false;
+  };
+  std::vector<Open> open_files() const;
+
+  // SIGKILL, through a pidfd: it, or nothing if it has ended.
+  void kill() const;
+
+ private:
+  Process(pid_t pid, Fd folder, Fd pidfd) : pid_(pid), folder_(std::move(folder)), pidfd_(std::move(pidfd)) {}
+
+  pid_t pid_;
+  Fd folder_;  // /proc/PID, dead once it has ended
+  Fd pidfd_;
+};
+
+}  // namespace host

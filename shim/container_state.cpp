@@ -1,0 +1,101 @@
+#include "shim/container_state.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+
+#include "host/error.h"
+#include "host/fd.h"
+#include "host/text.h"
+
+namespace shim {
+
+namespace {
+
+using host::Error;
+using host::ErrorKind;
+
+constexpr std::size_t max_output = std::size_t{16} << 20U;
+constexpr int max_wait_ms = 10'000;
+
+std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }  // npos + 1 is 0
+
+// Where the runtime keeps its containers' state, where that can be told without asking it.
+std::optional<std::string> state_root(const StateQuery& query) {
+  if (query.root) return query.root;
+  if (geteuid() != 0) return std::nullopt;
+  const std::string name = file_name(query.runtime);
+  const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
+  const bool has_runtime_dir = runtime_dir != nullptr && *runtime_dir != '\0';
+  // Real root's runc does not look at XDG_RUNTIME_DIR, crun does (libcrun/status.c, get_run_directory).
+  if (name == "runc" && !has_runtime_dir) return "/run/runc";
+  if (name == "crun") return has_runtime_dir ? std::string(runtime_dir) + "/crun" : "/run/crun";
+  return std::nullopt;
+}
+
+// What a program prints on standard output; nullopt if it fails.
+std::optional<std::string> output_of(const std::vector<std::string>& words) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    throw Error(ErrorKind::unverifiable, "the runtime cannot be asked: " + host::reason(errno));
+  const host::Fd from(ends[0]);
+  host::Fd to(ends[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, to.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  pid_t child = 0;
+  const int failed = posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) throw Error(ErrorKind::unverifiable, "the runtime cannot be asked: " + host::reason(failed));
+  to.reset();
+  std::string output;
+  char buffer[4096];
+  bool ended = false;
+  while (output.size() <= max_output) {
+    pollfd ready{from.get(), POLLIN, 0};
+    const int events = poll(&ready, 1, max_wait_ms);
+    if (events < 0 && errno == EINTR) continue;
+    const ssize_t n = events > 0 ? read(from.get(), buffer, sizeof buffer) : -1;
+    ended = n == 0;
+    if (n <= 0) break;
+    output.append(buffer, static_cast<std::size_t>(n));
+  }
+  if (!ended) kill(child, SIGKILL);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  if (!ended) throw Error(ErrorKind::unverifiable, "the runtime was asked for the container's state and did not end");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return std::nullopt;
+  return output;
+}
+
+}  // namespace
+
+std::optional<oci::RuntimeState> find_state(const StateQuery& query) {
+  if (const auto root = state_root(query))
+    if (auto state = oci::read_runtime_state(*root + "/" + query.id)) return state;
+  // Another runtime, or one that keeps its state elsewhere: its own word.
+  std::vector<std::string> words{query.runtime};
+  words.insert(words.end(), query.globals.begin(), query.globals.end());
+  words.insert(words.end(), {"state", query.id});
+  const auto output = output_of(words);
+  if (!output) return std::nullopt;
+  try {
+    return oci::read_state_output(*output);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::unverifiable, "the state that the runtime tells: " + std::string(error.what()));
+  }
+}
+
+}  // namespace shim

@@ -1,0 +1,23 @@
+// Finding the state of a container that was created: where its runtime keeps it, or by asking the runtime.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oci/runtime_state.h"
+
+namespace shim {
+
+struct StateQuery {
+  std::string id;
+  std::optional<std::string> root;   // --root
+  std::string runtime;               // its path
+  std::vector<std::string> globals;  // the arguments before the command, for asking the runtime
+};
+
+// The state of a container; nullopt where there is none, which its runtime will say itself. Throws host::Error if there
+// is one that cannot be found out.
+std::optional<oci::RuntimeState> find_state(const StateQuery& query);
+
+}  // namespace shim

@@ -1,0 +1,27 @@
+// What a container would expose by what its config.json declares, resolved against the kernel.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/decision.h"
+#include "host/engine.h"
+#include "host/namespaces.h"
+#include "oci/bundle.h"
+
+namespace shim {
+
+// By its namespaces. `root` is the runtime's --root, where the state of a pod's sandbox is looked up. Throws
+// host::Error.
+std::vector<config::Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const std::optional<std::string>& root,
+                                                      host::Engine engine, const host::Kernel& kernel);
+
+// By what its mounts and its root file system bring in. `folder` is the bundle's, without links. Throws host::Error.
+std::vector<config::Exposure> exposures_of_mounts(const oci::Bundle& bundle, const std::string& folder);
+
+// By the checkpoint in `image` that it is restored from. Throws host::Error.
+std::vector<config::Exposure> exposures_of_checkpoint(const oci::Bundle& bundle, const std::string& folder,
+                                                      const std::string& image);
+
+}  // namespace shim

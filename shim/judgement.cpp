@@ -1,0 +1,50 @@
+#include "shim/judgement.h"
+
+#include <ctime>
+
+#include "shim/identity.h"
+
+namespace shim {
+
+namespace {
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm day{};
+  gmtime_r(&now, &day);
+  char text[16];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &day)};
+}
+
+}  // namespace
+
+Judgement judge(const std::vector<config::Exposure>& exposures, const std::string& bundle, const std::string& id,
+                Policy& policy) {
+  Judgement judgement;
+  judgement.bundle = bundle;
+  if (exposures.empty() && !policy.settings().log.everything) return judgement;
+  judgement.container = identify(bundle, id, policy.settings().engines);
+  if (exposures.empty()) return judgement;
+  judgement.decision = config::decide(exposures, judgement.container, policy.settings(), policy.allowlist(), today());
+  for (const config::Problem& problem : policy.allowlist().problems)
+    judgement.allowlist_problems.push_back(problem.text());
+  return judgement;
+}
+
+Judgement unjudged(const std::string& bundle, const std::string& id, const host::Error& error, const Policy& policy) {
+  Judgement judgement;
+  judgement.error = error;
+  judgement.decision.outcome = config::Outcome::refuse;
+  judgement.bundle = bundle;
+  judgement.container = identify(bundle, id, policy.settings().engines);
+  return judgement;
+}
+
+void require_sound_settings(const Policy& policy) {
+  if (const auto& problems = policy.settings_problems(); !problems.empty())
+    throw host::Error(host::ErrorKind::invalid_policy,
+                      problems.front().text() +
+                          "; no container is created until that is mended, and ipcguard validate lists all of it");
+}
+
+}  // namespace shim

@@ -1,0 +1,40 @@
+// What both gates end in: exposures, and what the policy makes of them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/container.h"
+#include "config/decision.h"
+#include "host/error.h"
+#include "shim/policy.h"
+
+namespace shim {
+
+struct Judgement {
+  config::Decision decision;
+  std::optional<host::Error> error;  // why it could not be judged; the outcome is then refuse
+  config::Container container;
+  std::string bundle;  // without links; empty if it is not known
+  // Why allowlist files grant nothing, one of which may be missed in the decision.
+  std::vector<std::string> allowlist_problems;
+
+  // Whether the mode lets it run.
+  bool runs(config::Mode mode) const {
+    return decision.outcome != config::Outcome::refuse || mode == config::Mode::audit;
+  }
+};
+
+// Judges `exposures` of the container `id` whose bundle is at `bundle`. Who it is, and the allowlist, matter only where
+// there is something to except.
+Judgement judge(const std::vector<config::Exposure>& exposures, const std::string& bundle, const std::string& id,
+                Policy& policy);
+
+// That there is no judgement: refuse, because of `error`.
+Judgement unjudged(const std::string& bundle, const std::string& id, const host::Error& error, const Policy& policy);
+
+// Throws host::Error (invalid_policy) if the settings are broken.
+void require_sound_settings(const Policy& policy);
+
+}  // namespace shim

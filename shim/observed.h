@@ -1,0 +1,24 @@
+// What a container exposes by what the kernel says about its init process.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/decision.h"
+#include "host/engine.h"
+#include "host/namespaces.h"
+#include "host/process.h"
+#include "oci/runtime_state.h"
+
+namespace shim {
+
+// By the namespaces it is in. Throws host::Error.
+std::vector<config::Exposure> exposures_of_namespaces(const host::Process& init, const oci::RuntimeState& state,
+                                                      const std::optional<std::string>& root, host::Engine engine,
+                                                      const host::Kernel& kernel);
+
+// By its mounts and by what it holds open. Throws host::Error.
+std::vector<config::Exposure> exposures_of_files(const host::Process& init, const host::Kernel& kernel);
+
+}  // namespace shim
