@@ -108,7 +108,8 @@ class BundleListener final : public Listener {
 
  private:
   struct Entry {
-    std::string type, path;
+    std::string type;
+    std::optional<std::string> path;
   };
   struct Mount {
     std::string destination, type, source;
@@ -157,8 +158,14 @@ class BundleListener final : public Listener {
     if (std::count_if(entries_.begin(), entries_.end(), is_it) > 1)
       throw Error(ErrorKind::ambiguous_config,
                   "linux.namespaces has more than one " + std::string(type) + " entry; runtimes read that differently");
+    // To runc an empty path is none; crun and youki try to open it.
+    if (found != entries_.end() && found->path && found->path->empty())
+      throw Error(ErrorKind::ambiguous_config,
+                  "the " + std::string(type) + " entry's path is empty; runtimes read that differently: leave it out");
     facts.number(found != entries_.end() ? 1 : 0);
-    if (found != entries_.end()) facts.text(found->path);
+    if (found == entries_.end()) return;
+    facts.number(found->path ? 1 : 0);
+    if (found->path) facts.text(*found->path);
   }
 
   std::vector<Entry> entries_;
@@ -168,7 +175,8 @@ class BundleListener final : public Listener {
 };
 
 std::optional<Namespace> unpack_namespace(host::Unpacker& facts) {
-  return facts.flag() ? std::optional(Namespace{facts.text()}) : std::nullopt;
+  if (!facts.flag()) return std::nullopt;
+  return Namespace{facts.flag() ? std::optional(facts.text()) : std::nullopt};
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ constexpr std::size_t max_document = std::size_t{16} << 20U;
 using Annotations = std::map<std::string, std::string>;
 
 struct Namespace {
-  std::string path;  // of a namespace to join; empty for a new one
+  std::optional<std::string> path;  // of a namespace to join; none for a new one
 };
 
 // What a mount puts into the container from outside: the source of a bind, or a layer of an overlay.

@@ -124,7 +124,7 @@ class Reader {
         throw ambiguous("there is a comment at " + at);
     }
     std::string_view what = error.what();
-    if (what.find("expected end of input") != std::string_view::npos)
+    if (what.find("; expected end of input") != std::string_view::npos)
       throw ambiguous("there is more text after the document's end at " + at);
     if (what.find("invalid string: ill-formed UTF-8") != std::string_view::npos)
       throw ambiguous("there is text that is not UTF-8 at " + at);

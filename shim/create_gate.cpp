@@ -40,7 +40,7 @@ oci::Bundle read_bundle(const std::string& folder) {
 
 std::vector<config::Exposure> exposures_of(const oci::Bundle& bundle, const Request& request, const std::string& folder,
                                            const host::EngineFolders& engines, const host::Kernel& kernel) {
-  const bool joins = bundle.ipc && !bundle.ipc->path.empty();
+  const bool joins = bundle.ipc && bundle.ipc->path;
   const host::Engine engine = joins ? host::recognise(folder, engines).engine : host::Engine::unknown;
   auto exposures = exposures_of_namespaces(bundle, request.root, engine, kernel);
   const auto add = [&](std::vector<config::Exposure> more) {

@@ -112,7 +112,7 @@ bool is_own(const std::string& path, const char* own) {
 
 // Whether a namespace that it declares, or does not, leaves the container in ours.
 bool stays_in(const std::optional<oci::Namespace>& declared, const char* own) {
-  return !declared || (!declared->path.empty() && is_own(declared->path, own));
+  return !declared || (declared->path && is_own(*declared->path, own));
 }
 
 }  // namespace
@@ -122,9 +122,9 @@ std::vector<Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const s
   std::vector<Exposure> exposures;
   if (!bundle.ipc) {
     exposures.push_back({ExposureKind::host_ipc, "linux.namespaces has no ipc entry"});
-  } else if (!bundle.ipc->path.empty()) {
-    const std::string path = "the ipc entry's path " + host::quoted(bundle.ipc->path);
-    const host::NamespaceId joined = kernel.ipc_at(bundle.ipc->path);
+  } else if (bundle.ipc->path) {
+    const std::string path = "the ipc entry's path " + host::quoted(*bundle.ipc->path);
+    const host::NamespaceId joined = kernel.ipc_at(*bundle.ipc->path);
     const auto host = kernel.host_ipc();
     if (std::find(host.begin(), host.end(), joined) != host.end())
       exposures.push_back({ExposureKind::host_ipc, path + " is the host's IPC namespace"});

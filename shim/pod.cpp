@@ -1,6 +1,7 @@
 #include "shim/pod.h"
 
 #include <array>
+#include <cstdlib>
 #include <string_view>
 #include <vector>
 
@@ -25,7 +26,10 @@ std::string value_of(const oci::Annotations& annotations, std::string_view key) 
 
 std::vector<std::string> roots(const std::optional<std::string>& root) {
   if (root) return {*root};
-  return {"/run/runc", "/run/crun"};
+  // crun's default, for root too (libcrun/status.c, get_run_directory); what is there counts only if it is root's.
+  const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
+  const bool has_runtime_dir = runtime_dir != nullptr && *runtime_dir != '\0';
+  return {"/run/runc", (has_runtime_dir ? std::string(runtime_dir) : "/run") + "/crun"};
 }
 
 // The state of `id`, wherever a runtime keeps it; nullopt where there is none, or none that can be understood.

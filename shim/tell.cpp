@@ -40,8 +40,26 @@ class LineSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
   bool failed_ = false;
 };
 
+// While it lives, a file that has grown to RLIMIT_FSIZE makes a write fail instead of ending us; what the runtime
+// inherits is as it was.
+class NoFileSizeSignal {
+ public:
+  NoFileSizeSignal() {
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    sigaction(SIGXFSZ, &ignore, &before_);
+  }
+  ~NoFileSizeSignal() { sigaction(SIGXFSZ, &before_, nullptr); }
+  NoFileSizeSignal(const NoFileSizeSignal&) = delete;
+  NoFileSizeSignal& operator=(const NoFileSizeSignal&) = delete;
+
+ private:
+  struct sigaction before_ {};
+};
+
 // Whether the line could be written.
 bool write_line(int fd, const std::string& line) {
+  const NoFileSizeSignal guard;
   const auto sink = std::make_shared<LineSink>(fd);
   spdlog::logger logger("ipcguard", sink);
   logger.set_pattern("%v");
