@@ -1,9 +1,10 @@
 #include "host/mounts.h"
 
 #include <fcntl.h>
-#include <sys/mount.h>
+#include <mqueue.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -72,14 +73,18 @@ std::optional<Mount> parse_line(std::string_view line) {
   return mount;
 }
 
-// The device of the message queue file system of our IPC namespace, which exists whether mounted or not: a mount of our
-// own that is attached nowhere shows it. 0 where we may not make one.
+// The device of the message queue file system of our IPC namespace, which exists whether mounted or not: a queue shows
+// it. (A mount attached nowhere would too, but to take it down waits for RCU, which can take milliseconds.) 0 where we
+// may not make one.
 dev_t own_mqueue_device() {
-  const Fd context(fsopen("mqueue", FSOPEN_CLOEXEC));
-  if (!context || fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return 0;
-  const Fd mount(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
+  const std::string name = "/ipcguard-" + std::to_string(getpid());
+  mq_attr attributes{};
+  attributes.mq_maxmsg = attributes.mq_msgsize = 1;
+  const Fd queue(mq_open(name.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes));
+  if (!queue) return 0;
+  mq_unlink(name.c_str());
   struct stat stat {};
-  return mount && fstat(mount.get(), &stat) == 0 ? stat.st_dev : 0;
+  return fstat(queue.get(), &stat) == 0 ? stat.st_dev : 0;
 }
 
 void add(std::vector<dev_t>& devices, dev_t device) {
@@ -101,7 +106,7 @@ std::vector<Mount> parse_mounts(const std::string& text) {
 std::vector<Mount> mounts_of(int process) {
   const Fd file(openat(process, process == AT_FDCWD ? "/proc/self/mountinfo" : "mountinfo", O_RDONLY | O_CLOEXEC));
   std::string text;
-  char buffer[16384];
+  char buffer[4096];
   for (;;) {
     const ssize_t n = file ? read(file.get(), buffer, sizeof buffer) : -1;
     if (n < 0 && file && errno == EINTR) continue;
@@ -114,6 +119,10 @@ std::vector<Mount> mounts_of(int process) {
 
 bool lies_in(const std::string& path, const std::string& folder) {
   return folder == "/" || path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
+}
+
+bool leads_to_processes(const std::string& root) {
+  return root == "/" || (root.size() > 1 && root[1] >= '0' && root[1] <= '9');
 }
 
 bool FileSystemPart::meets(const FileSystemPart& other) const {

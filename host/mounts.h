@@ -50,4 +50,7 @@ FileSystemPart part_at(const std::string& path, const std::vector<Mount>& own);
 // Whether `path` is `folder` or lies in it; both absolute and without links.
 bool lies_in(const std::string& path, const std::string& folder);
 
+// Whether a folder of a proc file system, at `root` in it, leads to processes: the top, or one process's.
+bool leads_to_processes(const std::string& root);
+
 }  // namespace host

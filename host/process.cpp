@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -34,18 +33,6 @@ std::optional<std::uint64_t> start_time_in(int process) {
   return std::strtoull(text.c_str() + at + 1, nullptr, 10);
 }
 
-std::optional<Process::Open> open_file(int folder, const std::string& link, const std::string& name) {
-  // O_PATH: neither a device nor a FIFO is really opened.
-  const Fd fd(openat(folder, link.c_str(), O_PATH | O_CLOEXEC));
-  struct stat stat {};
-  struct statfs where {};
-  if (!fd || fstat(fd.get(), &stat) != 0 || fstatfs(fd.get(), &where) != 0) return std::nullopt;
-  std::string place(PATH_MAX, '\0');
-  const ssize_t size = readlinkat(folder, link.c_str(), place.data(), place.size());
-  place.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
-  return Process::Open{name, stat.st_dev, stat.st_ino, where.f_type, place, S_ISDIR(stat.st_mode)};
-}
-
 }  // namespace
 
 std::optional<Process> Process::find(pid_t pid, std::optional<std::uint64_t> start_time) {
@@ -69,19 +56,27 @@ NamespaceId Process::namespace_id(const std::string& type) const {
 
 std::vector<Process::Open> Process::open_files() const {
   std::vector<Open> files;
+  const auto add = [&](int folder, const char* link, std::string name) {
+    // stat(2) through the link opens nothing: neither a device nor a FIFO notices.
+    struct stat stat {};
+    if (fstatat(folder, link, &stat, 0) == 0)
+      files.push_back({std::move(name), stat.st_dev, stat.st_ino, S_ISDIR(stat.st_mode)});
+  };
   const int fd = openat(folder_.get(), "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(fd < 0 ? nullptr : fdopendir(fd), closedir);
   if (!folder)
     throw Error(ErrorKind::unverifiable,
                 "the open files of process " + std::to_string(pid_) + " cannot be read: " + reason(errno));
-  while (const dirent* entry = readdir(folder.get())) {
-    const std::string name = entry->d_name;
-    if (name.front() == '.') continue;
-    if (auto file = open_file(dirfd(folder.get()), name, "descriptor " + name)) files.push_back(std::move(*file));
-  }
-  if (auto file = open_file(folder_.get(), "cwd", "working directory")) files.push_back(std::move(*file));
-  if (auto file = open_file(folder_.get(), "root", "root directory")) files.push_back(std::move(*file));
+  while (const dirent* entry = readdir(folder.get()))
+    if (entry->d_name[0] != '.') add(dirfd(folder.get()), entry->d_name, "fd/" + std::string(entry->d_name));
+  for (const char* name : {"cwd", "root"}) add(folder_.get(), name, name);
   return files;
+}
+
+std::string Process::place_of(const Open& file) const {
+  char place[PATH_MAX];
+  const ssize_t size = readlinkat(folder_.get(), file.name.c_str(), place, sizeof place);
+  return {place, static_cast<std::size_t>(size > 0 ? size : 0)};
 }
 
 void Process::kill() const { syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); }

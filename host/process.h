@@ -30,14 +30,15 @@ class Process {
 
   // What it holds open: its descriptors, its working directory and its root. Throws Error (unverifiable).
   struct Open {
-    std::string name;  // "descriptor 3", "working directory"
+    std::string name;  // "fd/3", "cwd", "root"
     dev_t device = 0;
     ino_t inode = 0;
-    long type = 0;      // of the file system, as statfs(2) has it
-    std::string place;  // as the kernel names it; may be no path
     bool folder = false;
   };
   std::vector<Open> open_files() const;
+
+  // Where that is, as the kernel names it; may be no path.
+  std::string place_of(const Open& file) const;
 
   // SIGKILL, through a pidfd: it, or nothing if it has ended.
   void kill() const;

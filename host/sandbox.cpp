@@ -1,24 +1,28 @@
 #include "host/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
-#include <seccomp.h>
-#include <sys/mman.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <exception>
+#include <iterator>
 #include <new>
 #include <optional>
 
 #include "host/error.h"
 #include "host/fd.h"
+#include "host/sandbox_filter.h"
 #include "host/text.h"
 #include "host/wire.h"
 
@@ -31,46 +35,21 @@ using Clock = std::chrono::steady_clock;
 constexpr rlim_t max_cpu_seconds = 2;
 constexpr rlim_t max_memory = rlim_t{256} << 20U;
 constexpr std::chrono::seconds max_wait{10};
+constexpr std::chrono::milliseconds usual_wait{50};
 
-#if defined(__SANITIZE_ADDRESS__)
-#define IPCGUARD_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IPCGUARD_ASAN 1
-#endif
-#endif
+constexpr sock_filter filter[] = {
+#include "sandbox_filter.inc"
+};
 
-// The system calls the child needs, and nothing else: everything not listed kills it.
-bool install_filter(int answer) {
-  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-  if (filter == nullptr) return false;
-  const auto allow = [&](int call) { return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0; };
-  bool ok = true;
-  // The answer goes to the pipe alone.
-  ok = ok && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-                              SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(answer))) == 0;
-  // malloc: the heap by brk; large blocks by mmap, never executable.
-  ok = ok && allow(SCMP_SYS(brk)) && allow(SCMP_SYS(munmap)) && allow(SCMP_SYS(mremap));
-  ok =
-      ok && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
-  ok = ok && allow(SCMP_SYS(exit_group));
-#ifdef IPCGUARD_ASAN
-  // What AddressSanitizer itself does, in test builds only.
-  ok = ok && allow(SCMP_SYS(madvise)) && allow(SCMP_SYS(mprotect)) && allow(SCMP_SYS(futex)) &&
-       allow(SCMP_SYS(getpid)) && allow(SCMP_SYS(gettid)) && allow(SCMP_SYS(sigaltstack)) &&
-       allow(SCMP_SYS(rt_sigprocmask));
-#endif
-  ok = ok && seccomp_load(filter) == 0;
-  // Not released: the child is about to end, and free() costs more than it gives back.
-  return ok;
+bool install_filter() {
+  const sock_fprog program{std::size(filter), const_cast<sock_filter*>(filter)};  // the kernel only reads it
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 
+// Refused, and not needed, where the limit is lower already.
 void limit(decltype(RLIMIT_CPU) what, rlim_t most) {
-  rlimit now{};
-  if (getrlimit(what, &now) != 0) return;
-  if (now.rlim_max > most) now.rlim_max = most;
-  if (now.rlim_cur > now.rlim_max) now.rlim_cur = now.rlim_max;
-  setrlimit(what, &now);
+  const rlimit limit{most, most};
+  setrlimit(what, &limit);
 }
 
 // The answer's frame: 0, or 1 + the error's kind, then the answer or the error's message.
@@ -97,11 +76,11 @@ std::string framed_answer(const std::function<std::string()>& work) {
 #ifndef IPCGUARD_ASAN
   limit(RLIMIT_AS, max_memory);  // AddressSanitizer reserves terabytes
 #endif
-  if (!install_filter(answer)) _exit(2);
+  if (dup2(answer, answer_fd) < 0 || !install_filter()) _exit(2);
   try {
     const std::string frame = framed_answer(work);
     for (std::size_t sent = 0; sent < frame.size();) {
-      const ssize_t n = write(answer, frame.data() + sent, frame.size() - sent);
+      const ssize_t n = write(answer_fd, frame.data() + sent, frame.size() - sent);
       if (n <= 0) _exit(3);
       sent += static_cast<std::size_t>(n);
     }
@@ -111,22 +90,38 @@ std::string framed_answer(const std::function<std::string()>& work) {
   _exit(0);
 }
 
+struct Child {
+  pid_t pid = -1;
+  Fd pidfd;
+};
+
 // fork() without an exit signal, so that the runtime is not left with a SIGCHLD that it knows nothing of, nor we
 // without an exit status where SIGCHLD is ignored. The raw call is safe here: there is one thread, and nothing waits
 // for atfork.
-pid_t fork_quietly() { return static_cast<pid_t>(syscall(SYS_clone, 0, nullptr, nullptr, nullptr, nullptr)); }
+Child fork_quietly() {
+  int pidfd = -1;
+  const auto pid = static_cast<pid_t>(syscall(SYS_clone, CLONE_PIDFD, nullptr, &pidfd, nullptr, nullptr));
+  return {pid, Fd(pid > 0 ? pidfd : -1)};
+}
+
+// Waits until `fd` has something to say, or the time has come; true if it has.
+bool wait_for(int fd, Clock::time_point until) {
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
+    pollfd ready{fd, POLLIN, 0};
+    const int events = poll(&ready, 1, static_cast<int>(std::max<decltype(left)>(left, 0)));
+    if (events >= 0 || errno != EINTR) return events > 0;
+  }
+}
 
 // Everything the child writes until it closes the pipe; nullopt where it writes more than it may or takes too long.
-std::optional<std::string> read_answer(int pipe, std::size_t most) {
+std::optional<std::string> read_answer(const Child& child, int pipe, std::size_t most) {
+  const auto start = Clock::now();
+  // An answer mostly fits the pipe: then the one thing to wait for is the child's end, and we are woken only once.
+  wait_for(child.pidfd.get(), start + usual_wait);
   std::string bytes;
-  const auto deadline = Clock::now() + max_wait;
   char buffer[4096];
-  while (bytes.size() <= most) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    pollfd ready{pipe, POLLIN, 0};
-    const int events = left > 0 ? poll(&ready, 1, static_cast<int>(left)) : 0;
-    if (events < 0 && errno == EINTR) continue;
-    if (events <= 0) return std::nullopt;
+  while (bytes.size() <= most && wait_for(pipe, start + max_wait)) {
     const ssize_t n = read(pipe, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return std::nullopt;
@@ -136,7 +131,7 @@ std::optional<std::string> read_answer(int pipe, std::size_t most) {
   return std::nullopt;
 }
 
-int wait_for(pid_t child) {
+int status_of(pid_t child) {
   int status = 0;
   while (waitpid(child, &status, static_cast<int>(__WCLONE)) < 0)
     if (errno != EINTR) return -1;
@@ -153,15 +148,15 @@ std::string run_sandboxed(const std::function<std::string()>& work, std::size_t 
   if (pipe2(ends, O_CLOEXEC) != 0) throw fail("cannot be started: " + reason(errno));
   const Fd from_child(ends[0]);
   Fd to_parent(ends[1]);
-  const pid_t child = fork_quietly();
-  if (child < 0) throw fail("cannot be started: " + reason(errno));
-  if (child == 0) be_the_child(work, to_parent.get());
+  const Child child = fork_quietly();
+  if (child.pid < 0) throw fail("cannot be started: " + reason(errno));
+  if (child.pid == 0) be_the_child(work, to_parent.get());
   to_parent.reset();
 
   constexpr std::size_t frame_head = 2 * sizeof(std::uint64_t);
-  const auto bytes = read_answer(from_child.get(), max_answer + frame_head);
-  if (!bytes) kill(child, SIGKILL);
-  const int status = wait_for(child);
+  const auto bytes = read_answer(child, from_child.get(), max_answer + frame_head);
+  if (!bytes) kill(child.pid, SIGKILL);
+  const int status = status_of(child.pid);
   if (!bytes) throw fail("took too long or answered too much");
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw fail("died (wait status " + std::to_string(status) + ")");
 

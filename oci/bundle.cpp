@@ -43,20 +43,21 @@ enum Tag {
   option
 };
 
-const Shape& config_json() {
-  static const Shape shape = object({
-      {"annotations", map(annotation)},
-      {"linux",
-       object({{"namespaces", array(object({{"type", text(listed_type)}, {"path", text(listed_path)}}, listed))}})},
-      {"mounts", array(object({{"destination", text(destination)},
-                               {"type", text(mount_type)},
-                               {"source", text(source)},
-                               {"options", array(text(option))}},
-                              mount))},
-      {"root", object({{"path", text(root_path)}})},
-  });
-  return shape;
-}
+constexpr Shape::Member entry_members[] = {{"type", text(listed_type)}, {"path", text(listed_path)}};
+constexpr Shape entry_shape = object(entry_members, listed);
+constexpr Shape::Member linux_members[] = {{"namespaces", array(entry_shape)}};
+constexpr Shape option_shape = text(option);
+constexpr Shape::Member mount_members[] = {{"destination", text(destination)},
+                                           {"type", text(mount_type)},
+                                           {"source", text(source)},
+                                           {"options", array(option_shape)}};
+constexpr Shape mount_shape = object(mount_members, mount);
+constexpr Shape::Member root_members[] = {{"path", text(root_path)}};
+constexpr Shape::Member config_members[] = {{"annotations", map(annotation)},
+                                            {"linux", object(linux_members)},
+                                            {"mounts", array(mount_shape)},
+                                            {"root", object(root_members)}};
+constexpr Shape config_json = object(config_members);
 
 // The namespaces whose entries are read, in the order of Bundle.
 constexpr std::array<std::string_view, 3> namespace_types = {"ipc", "pid", "mount"};
@@ -185,7 +186,7 @@ Bundle read_bundle(std::string_view document) {
   const std::string answer = host::run_sandboxed(
       [document] {
         BundleListener listener;
-        read_strictly(document, config_json(), listener);
+        read_strictly(document, config_json, listener);
         return listener.packed();
       },
       max_answer);

@@ -19,13 +19,10 @@ constexpr std::size_t max_answer = std::size_t{1} << 20U;
 enum Tag { unread, id, name, image_id, image, label };
 
 // moby, container/container.go: Container and its Config.
-const Shape& config_v2() {
-  static const Shape shape = object({{"ID", text(id)},
-                                     {"Name", text(name)},
-                                     {"Image", text(image_id)},
-                                     {"Config", object({{"Image", text(image)}, {"Labels", nullable(map(label))}})}});
-  return shape;
-}
+constexpr Shape::Member config_members[] = {{"Image", text(image)}, {"Labels", nullable(map(label))}};
+constexpr Shape::Member record_members[] = {
+    {"ID", text(id)}, {"Name", text(name)}, {"Image", text(image_id)}, {"Config", object(config_members)}};
+constexpr Shape config_v2 = object(record_members);
 
 class RecordListener final : public Listener {
  public:
@@ -55,7 +52,7 @@ std::optional<DockerRecord> read_docker_record(const std::string& data_root, con
   const std::string answer = host::run_sandboxed(
       [&] {
         RecordListener listener;
-        read_strictly(file->text, config_v2(), listener);
+        read_strictly(file->text, config_v2, listener);
         return listener.packed();
       },
       max_answer);

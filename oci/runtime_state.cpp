@@ -39,32 +39,27 @@ enum Tag {
 
 // libcontainer/container_linux.go, State and BaseState; config.labels holds the annotations as "key=value", and last
 // "bundle=…".
-const Shape& runc_state() {
-  static const Shape shape = object(
-      {{"init_process_pid", number(pid)},
-       {"init_process_start", number(start_time)},
-       {"config",
-        object({{"labels", nullable(array(text(label)))},
-                {"namespaces", nullable(array(object({{"type", text(namespace_type)}, {"path", text(namespace_path)}},
-                                                     namespace_entry)))}})}});
-  return shape;
-}
+constexpr Shape label_shape = text(label);
+constexpr Shape::Member namespace_members[] = {{"type", text(namespace_type)}, {"path", text(namespace_path)}};
+constexpr Shape namespace_shape = object(namespace_members, namespace_entry);
+constexpr Shape::Member runc_config_members[] = {{"labels", nullable(array(label_shape))},
+                                                 {"namespaces", nullable(array(namespace_shape))}};
+constexpr Shape::Member runc_members[] = {{"init_process_pid", number(pid)},
+                                          {"init_process_start", number(start_time)},
+                                          {"config", object(runc_config_members)}};
+constexpr Shape runc_state = object(runc_members);
 
 // libcrun/status.c; the annotations are in the copy of config.json beside it.
-const Shape& crun_status() {
-  static const Shape shape =
-      object({{"pid", number(pid)}, {"process-start-time", number(start_time)}, {"bundle", text(bundle)}});
-  return shape;
-}
+constexpr Shape::Member crun_members[] = {
+    {"pid", number(pid)}, {"process-start-time", number(start_time)}, {"bundle", text(bundle)}};
+constexpr Shape crun_status = object(crun_members);
 
 // The specification's state, which youki's state.json is as well.
-const Shape& standard_state() {
-  static const Shape shape = object({{"pid", nullable(number(pid))},
-                                     {"status", text(status)},
-                                     {"bundle", text(bundle)},
-                                     {"annotations", nullable(map(annotation))}});
-  return shape;
-}
+constexpr Shape::Member standard_members[] = {{"pid", nullable(number(pid))},
+                                              {"status", text(status)},
+                                              {"bundle", text(bundle)},
+                                              {"annotations", nullable(map(annotation))}};
+constexpr Shape standard_state = object(standard_members);
 
 class StateListener final : public Listener {
  public:
@@ -167,19 +162,19 @@ std::optional<RuntimeState> read_runtime_state(const std::string& folder) {
   const bool waits = exists(folder + "/exec.fifo");  // runc's and crun's init both wait at it
   if (const auto file = read("state.json")) {
     // youki's has the specification's form, runc's has no member "pid".
-    Understood runc = read_as(*file, "state.json", runc_state());
+    Understood runc = read_as(*file, "state.json", runc_state);
     if (runc.state.pid != 0) {
       runc.state.waits = waits;
       return runc.state;
     }
-    Understood standard = read_as(*file, "state.json", standard_state());
+    Understood standard = read_as(*file, "state.json", standard_state);
     if (standard.state.pid == 0) return std::nullopt;
     standard.state.waits = standard.status == "created";
     return standard.state;
   }
   const auto status = read("status");
   if (!status) return std::nullopt;
-  RuntimeState state = read_as(*status, "status", crun_status()).state;
+  RuntimeState state = read_as(*status, "status", crun_status).state;
   if (state.pid == 0) return std::nullopt;
   state.waits = waits;
   if (const auto config = read("config.json")) state.annotations = read_bundle(config->text).annotations;
@@ -187,7 +182,7 @@ std::optional<RuntimeState> read_runtime_state(const std::string& folder) {
 }
 
 std::optional<RuntimeState> read_state_output(std::string_view output) {
-  Understood understood = understand(output, standard_state());
+  Understood understood = understand(output, standard_state);
   understood.state.waits = understood.status == "created";
   if (understood.state.pid == 0) return std::nullopt;
   return understood.state;

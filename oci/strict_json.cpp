@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "host/error.h"
 #include "host/text.h"
@@ -155,7 +157,7 @@ class Reader {
     Frame& frame = frames_.back();
     ++frame.elements;
     if (frame.shape == nullptr) return nullptr;
-    if (frame.shape->kind == Shape::Kind::array) return frame.shape->element.data();
+    if (frame.shape->kind == Shape::Kind::array) return frame.shape->element;
     if (frame.shape->kind == Shape::Kind::map)
       throw ambiguous("the value of " + host::quoted(key_) + " in " + where() + " is not text");
     return frame.member == nullptr ? nullptr : &frame.member->shape;
@@ -231,18 +233,6 @@ class Reader {
 };
 
 }  // namespace
-
-Shape object(std::vector<Shape::Member> members, int tag) {
-  return {Shape::Kind::object, tag, false, std::move(members), {}};
-}
-Shape map(int tag) { return {Shape::Kind::map, tag, false, {}, {}}; }
-Shape array(Shape element) { return {Shape::Kind::array, 0, false, {}, {std::move(element)}}; }
-Shape text(int tag) { return {Shape::Kind::text, tag, false, {}, {}}; }
-Shape number(int tag) { return {Shape::Kind::number, tag, false, {}, {}}; }
-Shape nullable(Shape shape) {
-  shape.nullable = true;
-  return shape;
-}
 
 bool folds_to(std::string_view key, std::string_view field) {
   while (!key.empty() && !field.empty())

@@ -8,23 +8,22 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <span>
 #include <string_view>
-#include <vector>
 
 namespace oci {
 
-// What is read of a document, as a tree; made with the functions below. Tags are the caller's, to tell what it is
-// handed.
+// What is read of a document, as a tree of constants; made with the functions below. Tags are the caller's, to tell
+// what it is handed.
 struct Shape {
   struct Member;
   enum class Kind { object, map, array, text, number };
 
   Kind kind;
   int tag;
-  bool nullable = false;        // null counts as absent
-  std::vector<Member> members;  // of an object
-  std::vector<Shape> element;   // of an array: one
+  bool nullable = false;            // null counts as absent
+  std::span<const Member> members;  // of an object
+  const Shape* element = nullptr;   // of an array
 };
 
 struct Shape::Member {
@@ -33,13 +32,18 @@ struct Shape::Member {
 };
 
 // A Go struct: keys are matched as Go matches them. Keys that are not listed may hold anything.
-Shape object(std::vector<Shape::Member> members, int tag = 0);
+constexpr Shape object(std::span<const Shape::Member> members, int tag = 0) {
+  return {Shape::Kind::object, tag, false, members, nullptr};
+}
 // A Go map from text to text: keys are data, and ones that differ in case are different.
-Shape map(int tag);
-Shape array(Shape element);
-Shape text(int tag);
-Shape number(int tag);  // a whole one, not negative
-Shape nullable(Shape shape);
+constexpr Shape map(int tag) { return {Shape::Kind::map, tag, false, {}, nullptr}; }
+constexpr Shape array(const Shape& element) { return {Shape::Kind::array, 0, false, {}, &element}; }
+constexpr Shape text(int tag) { return {Shape::Kind::text, tag, false, {}, nullptr}; }
+constexpr Shape number(int tag) { return {Shape::Kind::number, tag, false, {}, nullptr}; }  // whole, not negative
+constexpr Shape nullable(Shape shape) {
+  shape.nullable = true;
+  return shape;
+}
 
 // Is told what a Shape reads, in the document's order.
 class Listener {

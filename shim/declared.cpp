@@ -53,11 +53,6 @@ class HostMounts {
   std::optional<dev_t> shm_device_;
 };
 
-// Whether a folder of a proc file system, at `root` in it, leads to processes: the top, or one process's.
-bool leads_to_processes(const std::string& root) {
-  return root == "/" || (root.size() > 1 && root[1] >= '0' && root[1] <= '9');
-}
-
 // What comes in by mounts below the folder `place`, which is bound with all of them.
 void add_recursive(std::vector<Exposure>& exposures, const std::string& what, const std::string& place,
                    HostMounts& mounts) {
@@ -68,7 +63,7 @@ void add_recursive(std::vector<Exposure>& exposures, const std::string& what, co
     if ((shm || mount.type == "mqueue") && !std::exchange(shared, true))
       exposures.push_back({ExposureKind::host_shm_recursive,
                            what + " brings in " + host::quoted(mount.point) + ", which is mounted below it"});
-    if (mount.type == "proc" && leads_to_processes(mount.root) && !std::exchange(proc, true))
+    if (mount.type == "proc" && host::leads_to_processes(mount.root) && !std::exchange(proc, true))
       exposures.push_back({ExposureKind::host_proc, what + " brings in the host's " + host::quoted(mount.point) +
                                                         ", which is mounted below it"});
   }
@@ -97,7 +92,7 @@ void add_source(std::vector<Exposure>& exposures, const oci::MountSource& source
   if (where.f_type == mqueue_magic)
     exposures.push_back({ExposureKind::host_mqueue, what + " is in a POSIX message queue file system of the host's"});
   if (!S_ISDIR(stat.st_mode)) return;
-  if (where.f_type == PROC_SUPER_MAGIC && leads_to_processes(host::part_at(place.path, mounts.all()).root))
+  if (where.f_type == PROC_SUPER_MAGIC && host::leads_to_processes(host::part_at(place.path, mounts.all()).root))
     exposures.push_back({ExposureKind::host_proc, what + " is in the host's /proc"});
   if (source.recursive) add_recursive(exposures, what, place.path, mounts);
 }

@@ -1,7 +1,7 @@
 #include "shim/observed.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -61,10 +61,6 @@ bool came_with_parent(const host::Mount& mount, const std::vector<host::Mount>& 
          mount.point.ends_with(shared.shm_point.substr(shared.shm_point.rfind('/')));
 }
 
-bool leads_to_processes(const std::string& root) {
-  return root == "/" || (root.size() > 1 && root[1] >= '0' && root[1] <= '9');
-}
-
 void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const std::vector<host::Mount>& mounts,
                const host::SharedFileSystems& shared) {
   const std::string what = "its mount on " + host::quoted(mount.point);
@@ -80,40 +76,46 @@ void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const
   };
   if (is(shared.mqueues))
     exposures.push_back({ExposureKind::host_mqueue, what + " has the host's POSIX message queues"});
-  if (is(shared.procs) && leads_to_processes(mount.root))
+  if (is(shared.procs) && host::leads_to_processes(mount.root))
     exposures.push_back({ExposureKind::host_proc, what + " is the host's /proc"});
 }
 
-void add_open(std::vector<Exposure>& exposures, const host::Process::Open& file, const host::SharedFileSystems& shared,
-              const std::vector<NamespaceId>& host_ipc) {
-  const std::string what = "its " + file.name + " is open on " + host::quoted(file.place);
-  if (shared.shm && shared.shm->device == file.device && file.place.starts_with('/'))
-    exposures.push_back({ExposureKind::host_shm, what + " in the host's /dev/shm"});
-  if (std::find(shared.mqueues.begin(), shared.mqueues.end(), file.device) != shared.mqueues.end())
-    exposures.push_back({ExposureKind::host_mqueue, what + ", a POSIX message queue of the host's"});
-  if (file.type == NSFS_MAGIC && contains(host_ipc, {file.device, file.inode}))
-    exposures.push_back({ExposureKind::host_ipc, what + ", the host's IPC namespace"});
-  if (file.folder && std::find(shared.procs.begin(), shared.procs.end(), file.device) != shared.procs.end())
-    exposures.push_back({ExposureKind::host_proc, what + " in the host's /proc"});
+void add_open(std::vector<Exposure>& exposures, const host::Process& init, const host::Process::Open& file,
+              const host::SharedFileSystems& shared, const std::vector<NamespaceId>& host_ipc) {
+  const auto add = [&](ExposureKind kind, const char* what) {
+    exposures.push_back(
+        {kind, "its " + file.name + " in /proc is open on " + host::quoted(init.place_of(file)) + ", " + what});
+  };
+  const auto is = [&](const std::vector<dev_t>& devices) {
+    return std::find(devices.begin(), devices.end(), file.device) != devices.end();
+  };
+  // Where only a part of a file system is mounted on /dev/shm, the rest of it is none of ours.
+  if (shared.shm && shared.shm->device == file.device &&
+      (shared.shm->root == "/" || host::lies_in(init.place_of(file), shared.shm_point)))
+    add(ExposureKind::host_shm, "in the host's /dev/shm");
+  if (is(shared.mqueues)) add(ExposureKind::host_mqueue, "among the host's POSIX message queues");
+  if (contains(host_ipc, {file.device, file.inode})) add(ExposureKind::host_ipc, "the host's IPC namespace");
+  if (file.folder && is(shared.procs)) add(ExposureKind::host_proc, "in the host's /proc");
 }
 
 }  // namespace
 
 std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const oci::RuntimeState& state,
-                                              const std::optional<std::string>& root, host::Engine engine,
-                                              const host::Kernel& kernel) {
+                                              const std::optional<std::string>& root,
+                                              const host::EngineFolders& engines, const host::Kernel& kernel) {
   std::vector<Exposure> exposures;
   const std::string what = "its init, process " + std::to_string(init.pid()) + ", is in ";
   const NamespaceId ipc = init.namespace_id("ipc");
   if (contains(kernel.host_ipc(), ipc)) {
     exposures.push_back({ExposureKind::host_ipc, what + "the host's IPC namespace"});
-  } else if (!joins_own_sandbox(state.annotations, ipc, root, engine, kernel)) {
-    const std::string why = foreign_because(init, ipc, state);
-    if (!why.empty())
+  } else if (const std::string why = foreign_because(init, ipc, state); !why.empty()) {
+    const host::Engine engine = host::recognise(host::without_links(state.bundle), engines).engine;
+    if (!joins_own_sandbox(state.annotations, ipc, root, engine, kernel))
       exposures.push_back({ExposureKind::foreign_ipc, what + "another container's IPC namespace: " + why});
   }
-  const auto self = host::Process::find(getpid(), std::nullopt);
-  if (self && self->namespace_id("pid") == init.namespace_id("pid"))
+  struct stat own {};
+  const NamespaceId pids = init.namespace_id("pid");
+  if (stat("/proc/self/ns/pid", &own) == 0 && pids == NamespaceId{own.st_dev, own.st_ino})
     exposures.push_back({ExposureKind::host_proc, what + "the host's PID namespace"});
   return exposures;
 }
@@ -121,12 +123,10 @@ std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const o
 std::vector<Exposure> exposures_of_files(const host::Process& init, const host::Kernel& kernel) {
   std::vector<Exposure> exposures;
   const auto mounts = init.mounts();
-  const auto is_mqueue = [](const host::Mount& mount) { return mount.type == "mqueue"; };
-  const bool has_mqueue = std::any_of(mounts.begin(), mounts.end(), is_mqueue);
-  const auto shared = host::shared_file_systems(host::mounts_of(AT_FDCWD), has_mqueue);
+  const auto shared = host::shared_file_systems(host::mounts_of(AT_FDCWD), true);
   for (const host::Mount& mount : mounts) add_mount(exposures, mount, mounts, shared);
   const auto host_ipc = kernel.host_ipc();
-  for (const host::Process::Open& file : init.open_files()) add_open(exposures, file, shared, host_ipc);
+  for (const host::Process::Open& file : init.open_files()) add_open(exposures, init, file, shared, host_ipc);
   return exposures;
 }
 

@@ -15,8 +15,8 @@ namespace shim {
 
 // By the namespaces it is in. Throws host::Error.
 std::vector<config::Exposure> exposures_of_namespaces(const host::Process& init, const oci::RuntimeState& state,
-                                                      const std::optional<std::string>& root, host::Engine engine,
-                                                      const host::Kernel& kernel);
+                                                      const std::optional<std::string>& root,
+                                                      const host::EngineFolders& engines, const host::Kernel& kernel);
 
 // By its mounts and by what it holds open. Throws host::Error.
 std::vector<config::Exposure> exposures_of_files(const host::Process& init, const host::Kernel& kernel);

@@ -21,8 +21,7 @@ StartJudgement judge_start(const StateQuery& query, bool running, Policy& policy
     if (!init || (!running && !state->waits)) return start;
     start.init = std::move(init);
     require_sound_settings(policy);
-    const host::Engine engine = host::recognise(bundle, policy.settings().engines).engine;
-    auto exposures = exposures_of_namespaces(*start.init, *state, query.root, engine, kernel);
+    auto exposures = exposures_of_namespaces(*start.init, *state, query.root, policy.settings().engines, kernel);
     auto files = exposures_of_files(*start.init, kernel);
     std::move(files.begin(), files.end(), std::back_inserter(exposures));
     start.judgement = judge(exposures, bundle, query.id, policy);
