@@ -60,12 +60,6 @@ std::string read_link(int link) {
   return target;
 }
 
-// Where the kernel says that an open file is; empty if nowhere.
-std::string place_of(int fd) {
-  const Fd link(open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  return link ? read_link(link.get()) : std::string();
-}
-
 // One walk from the root to the end of a path.
 class Walk {
  public:
@@ -139,7 +133,7 @@ class Walk {
     if (name == "mounts" || name == "net") return false;  // to self/mounts and self/net
     if (links_ == Links::namespaces) throw changes_hands(name);
     here_ = open_next(name, true);
-    way_ = names_reversed(place_of(here_.get()));
+    way_ = names_reversed(path_of(here_.get()));
     std::reverse(way_.begin(), way_.end());
     return true;
   }
@@ -161,6 +155,11 @@ Place follow(const std::string& path, Links links) {
                 quoted(path) + ": runtimes take a relative path from different folders: give an absolute one");
   if (path.size() >= PATH_MAX) throw Error(ErrorKind::unverifiable, quoted(path) + ": " + reason(ENAMETOOLONG));
   return Walk(path, links).to_the_end();
+}
+
+std::string path_of(int fd) {
+  const Fd link(open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  return link ? read_link(link.get()) : std::string();
 }
 
 }  // namespace host

@@ -32,4 +32,7 @@ enum class Links {
 // ambiguous_config).
 Place follow(const std::string& path, Links links);
 
+// Where the kernel says that an open file is; empty if nowhere.
+std::string path_of(int fd);
+
 }  // namespace host

@@ -10,6 +10,7 @@
 #include "host/engine.h"
 #include "host/fd.h"
 #include "host/file.h"
+#include "host/path.h"
 #include "host/text.h"
 #include "oci/bundle.h"
 #include "shim/declared.h"
@@ -21,18 +22,23 @@ namespace {
 using host::Error;
 using host::ErrorKind;
 
+struct Read {
+  oci::Bundle bundle;
+  std::string folder;  // without links
+};
+
 // The container's config.json, read once.
-oci::Bundle read_bundle(const std::string& folder) {
-  const host::Fd bundle(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const std::string shown = host::quoted(folder + "/config.json");
-  if (!bundle)
+Read read_bundle(const std::string& path) {
+  const host::Fd folder(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder)
     throw Error(ErrorKind::invalid_config,
-                "the bundle " + host::quoted(folder) + " cannot be opened: " + host::reason(errno));
+                "the bundle " + host::quoted(path) + " cannot be opened: " + host::reason(errno));
+  const std::string shown = host::quoted(path + "/config.json");
   constexpr host::FileRules rules{host::Owner::root_or_caller, oci::max_document, ErrorKind::invalid_config};
-  const auto document = host::read_file(bundle.get(), "config.json", rules, shown);
+  const auto document = host::read_file(folder.get(), "config.json", rules, shown);
   if (!document) throw Error(ErrorKind::invalid_config, shown + ": " + host::reason(ENOENT));
   try {
-    return oci::read_bundle(document->text);
+    return {oci::read_bundle(document->text), host::path_of(folder.get())};
   } catch (const Error& error) {
     throw Error(error.kind(), shown + ": " + error.what());
   }
@@ -56,8 +62,7 @@ std::vector<config::Exposure> exposures_of(const oci::Bundle& bundle, const Requ
 Judgement judge_create(const Request& request, Policy& policy, const host::Kernel& kernel) {
   try {
     require_sound_settings(policy);
-    const oci::Bundle bundle = read_bundle(request.bundle);
-    const std::string folder = host::without_links(request.bundle);
+    const auto [bundle, folder] = read_bundle(request.bundle);
     const auto exposures = exposures_of(bundle, request, folder, policy.settings().engines, kernel);
     return judge(exposures, folder, request.id, policy);
   } catch (const Error& error) {
