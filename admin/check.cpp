@@ -38,21 +38,18 @@ void explain(const shim::Judgement& judgement, config::Mode mode) {
   if (judgement.decision.outcome == config::Outcome::refuse) std::cout << shim::refusal_message(judgement) << "\n";
 }
 
-}  // namespace
-
-namespace {
-
 shim::Judgement judge(const CheckOptions& options, shim::Policy& policy) {
   const auto root = options.root.empty() ? std::nullopt : std::optional(options.root);
   if (!options.bundle.empty()) {
     // Engines name a bundle's folder after the container.
     const std::string folder = std::filesystem::path(host::without_links(options.bundle)).filename().string();
-    return shim::judge_create({options.bundle, options.id.empty() ? folder : options.id, root}, policy, host::kernel());
+    return shim::judge_create({options.bundle, options.id.empty() ? folder : options.id, root, true}, policy,
+                              host::kernel());
   }
   std::vector<std::string> globals;
   if (root) globals = {"--root", *root};
-  auto start = shim::judge_start({options.id, root, shim::named_runtime(policy, options.runtime), globals}, true,
-                                 policy, host::kernel());
+  auto start = shim::judge_start({options.id, root, shim::named_runtime(policy, options.runtime), globals},
+                                 shim::Stage::any, policy, host::kernel());
   if (start.judgement) return std::move(*start.judgement);
   return shim::unjudged({}, options.id, {host::ErrorKind::unverifiable, "there is no such container, or it has ended"},
                         policy);

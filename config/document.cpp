@@ -15,6 +15,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t max_depth = 100;
+constexpr std::size_t max_problems = 100;  // that are listed; to place each takes a look at the whole text
 
 // Walks the text for nlohmann/json and lets us see how far it has read: its callbacks do not say where they are.
 class TrackedIterator {
@@ -158,6 +159,11 @@ Document::Document(std::string file, std::string_view text) : file_(std::move(fi
 }
 
 void Document::problem(std::size_t offset, const std::string& message) {
+  if (problems_.size() > max_problems) return;
+  if (problems_.size() == max_problems) {
+    problems_.push_back({file_, 0, 0, "there is more that is wrong"});
+    return;
+  }
   const std::string_view before = text_.substr(0, std::min(offset, text_.size()));
   const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1;
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0

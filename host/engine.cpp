@@ -1,5 +1,8 @@
 #include "host/engine.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
@@ -28,13 +31,20 @@ bool below_containerd(const std::string& bundle, const std::string& state, Calle
   return true;
 }
 
-// libpod: <graph root>/<driver>-containers/<id>/userdata (libpod and containers/storage, containers.go).
-bool below_podman(const std::string& bundle, Caller& caller) {
+// What containers/storage makes for a container: <root>/<driver>-containers/<id>/userdata. CRI-O's bundles are below
+// its run root, /run/containers/storage (CRI-O, container.RunDir), libpod's below its graph root (libpod, StaticDir).
+bool in_containers_storage(const std::string& bundle, Caller& caller) {
   const auto parts = parts_of(bundle);
   const std::size_t n = parts.size();
   if (n < 4 || parts[n - 1] != "userdata" || parts[n - 2].size() != 64 || !parts[n - 3].ends_with("-containers"))
     return false;
-  caller = {Engine::podman, parts[n - 2], {}};
+  const std::string folder = bundle.substr(0, bundle.size() - parts[n - 2].size() - std::string("//userdata").size());
+  struct stat stat {};
+  const bool callers =
+      lstat(folder.c_str(), &stat) == 0 && stat.st_uid == geteuid() && (stat.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  if (!only_root_can_change(folder) && !callers) return false;
+  const bool run_root = bundle.starts_with("/run/containers/storage/");
+  caller = {run_root ? Engine::kubernetes : Engine::podman, parts[n - 2], {}};
   return true;
 }
 
@@ -58,7 +68,7 @@ Caller recognise(const std::string& bundle, const EngineFolders& folders) {
     if (caller.containerd_namespace == "k8s.io") caller.engine = Engine::kubernetes;
     return caller;
   }
-  below_podman(bundle, caller);
+  in_containers_storage(bundle, caller);
   return caller;
 }
 

@@ -51,8 +51,12 @@ std::optional<Bytes> read_file(int folder, const std::string& path, const FileRu
   const auto fail = [&](const std::string& why) { return Error(rules.kind, name + ": " + why); };
   // O_NONBLOCK: opening a FIFO must not wait for a writer. O_NOCTTY: a terminal must not become ours.
   const Fd fd(openat(folder, path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd && errno == ENOENT) return std::nullopt;
   Bytes bytes;
+  if (!fd && errno == ENOENT) {
+    if (fstatat(folder, path.c_str(), &bytes.stat, AT_SYMLINK_NOFOLLOW) == 0)
+      throw fail("it is a link that leads nowhere");
+    return std::nullopt;
+  }
   if (!fd || fstat(fd.get(), &bytes.stat) != 0) throw fail("it cannot be opened: " + reason(errno));
   if (!S_ISREG(bytes.stat.st_mode)) throw fail("it is not a regular file");
   if (const std::string fault = owner_fault(bytes.stat, rules.owner); !fault.empty()) throw fail(fault);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <string_view>
@@ -70,6 +71,8 @@ std::optional<Mount> parse_line(std::string_view line) {
   if (dash == std::string_view::npos) return std::nullopt;
   line.remove_prefix(dash + 3);
   mount.type = next_word(line);
+  next_word(line);  // the source
+  mount.options = line;
   return mount;
 }
 
@@ -81,10 +84,50 @@ dev_t own_mqueue_device() {
   mq_attr attributes{};
   attributes.mq_maxmsg = attributes.mq_msgsize = 1;
   const Fd queue(mq_open(name.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes));
+  if (!queue && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+    throw Error(ErrorKind::unverifiable, "the host's message queues cannot be looked up: " + reason(errno));
   if (!queue) return 0;
   mq_unlink(name.c_str());
   struct stat stat {};
   return fstat(queue.get(), &stat) == 0 ? stat.st_dev : 0;
+}
+
+const Mount* parent_of(const Mount& mount, const std::vector<Mount>& mounts) {
+  const auto parent =
+      std::find_if(mounts.begin(), mounts.end(), [&](const Mount& one) { return one.id == mount.parent; });
+  return parent == mounts.end() ? nullptr : &*parent;
+}
+
+// Where `path`, which lies in the mount, is in its file system.
+std::string place_below(const std::string& path, const Mount& mount) {
+  const std::string below = mount.point == "/" ? path : path.substr(mount.point.size());
+  if (mount.root == "/") return below.empty() ? "/" : below;
+  return mount.root + (below == "/" ? "" : below);
+}
+
+// The parts of `text` between `separator`s before which no backslash stands; without backslashes if `unescape`.
+std::vector<std::string> divided(std::string_view text, char separator, bool unescape) {
+  std::vector<std::string> parts(1);
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '\\' && at + 1 < text.size()) {
+      if (!unescape) parts.back() += '\\';
+      parts.back() += text[++at];
+    } else if (text[at] == separator) {
+      parts.emplace_back();
+    } else {
+      parts.back() += text[at];
+    }
+  }
+  return parts;
+}
+
+// The folders that one option of overlay names.
+void add_folders(std::vector<std::string>& folders, std::string_view option) {
+  constexpr std::array<std::string_view, 5> names = {"lowerdir", "upperdir", "workdir", "lowerdir+", "datadir+"};
+  const std::size_t equals = std::min(option.find('='), option.size());
+  if (std::find(names.begin(), names.end(), option.substr(0, equals)) == names.end()) return;
+  for (std::string& folder : divided(option.substr(std::min(equals + 1, option.size())), ':', true))
+    if (!folder.empty()) folders.push_back(std::move(folder));
 }
 
 void add(std::vector<dev_t>& devices, dev_t device) {
@@ -97,7 +140,11 @@ std::vector<Mount> parse_mounts(const std::string& text) {
   std::vector<Mount> mounts;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    if (auto mount = parse_line(std::string_view(text).substr(at, end - at))) mounts.push_back(std::move(*mount));
+    auto mount = parse_line(std::string_view(text).substr(at, end - at));
+    if (!mount)
+      throw Error(ErrorKind::unverifiable,
+                  "the list of mounts cannot be understood: " + quoted(text.substr(at, end - at)));
+    mounts.push_back(std::move(*mount));
     at = end + 1;
   }
   return mounts;
@@ -125,34 +172,70 @@ bool leads_to_processes(const std::string& root) {
   return root == "/" || (root.size() > 1 && root[1] >= '0' && root[1] <= '9');
 }
 
-bool FileSystemPart::meets(const FileSystemPart& other) const {
-  return device == other.device && (lies_in(root, other.root) || lies_in(other.root, root));
+bool FileSystemPart::lies_in(const FileSystemPart& other) const {
+  return device == other.device && host::lies_in(root, other.root);
 }
 
-FileSystemPart part_at(const std::string& path, const std::vector<Mount>& own) {
-  const Mount* best = nullptr;
-  for (const Mount& mount : own)  // of two on one point the later hides the earlier
-    if (lies_in(path, mount.point) && (best == nullptr || mount.point.size() >= best->point.size())) best = &mount;
-  if (best == nullptr) return {};
-  const std::string below = path.substr(best->point == "/" ? 0 : best->point.size());
-  return {best->device, best->root == "/" ? (below.empty() ? "/" : below) : best->root + (below == "/" ? "" : below)};
+std::optional<FileId> file_id(int folder, const std::string& name) {
+  struct statx found {};
+  if (statx(folder, name.c_str(), AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &found) != 0) return std::nullopt;
+  FileId id{makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino, S_ISDIR(found.stx_mode), std::nullopt};
+  if ((found.stx_mask & STATX_MNT_ID) != 0) id.mount = static_cast<int>(found.stx_mnt_id);
+  return id;
+}
+
+FileSystemPart part_of(const FileId& id, const std::string& path, const std::vector<Mount>& mounts) {
+  const Mount* found = nullptr;
+  for (const Mount& mount : mounts) {
+    if (id.mount ? mount.id == *id.mount : mount.device == id.device && lies_in(path, mount.point))
+      if (found == nullptr || mount.point.size() >= found->point.size()) found = &mount;
+  }
+  if (found == nullptr || !lies_in(path, found->point)) return {id.device, "/"};
+  return {id.device, place_below(path, *found)};
+}
+
+bool came_with_parent(const Mount& mount, const std::vector<Mount>& mounts, const std::vector<Mount>& own) {
+  const Mount* parent = parent_of(mount, mounts);
+  if (parent == nullptr) return false;
+  const std::string place = place_below(mount.point, *parent);
+  return std::any_of(own.begin(), own.end(), [&](const Mount& one) {
+    if (one.device != mount.device || one.root != mount.root) return false;
+    const Mount* host_parent = parent_of(one, own);
+    return host_parent != nullptr && host_parent->device == parent->device &&
+           place_below(one.point, *host_parent) == place;
+  });
 }
 
 SharedFileSystems shared_file_systems(const std::vector<Mount>& own, bool with_hidden) {
   SharedFileSystems shared;
   shared.shm_point = without_links("/dev/shm");
+  if (const auto id = shared.shm_point.empty() ? std::nullopt : file_id(AT_FDCWD, shared.shm_point))
+    shared.shm = part_of(*id, shared.shm_point, own);
   for (const Mount& mount : own) {
-    if (!shared.shm_point.empty() && mount.point == shared.shm_point) {
-      shared.shm = FileSystemPart{mount.device, mount.root};
-      const auto parent =
-          std::find_if(own.begin(), own.end(), [&](const Mount& one) { return one.id == mount.parent; });
-      shared.shm_parent = parent == own.end() ? 0 : parent->device;
-    }
+    shared.shm_is_mount = shared.shm_is_mount || mount.point == shared.shm_point;
     if (mount.type == "mqueue") add(shared.mqueues, mount.device);
     if (mount.type == "proc") add(shared.procs, mount.device);
   }
   if (with_hidden) add(shared.mqueues, own_mqueue_device());
   return shared;
+}
+
+std::vector<std::string> overlay_folders(std::string_view options) {
+  std::vector<std::string> folders;
+  for (const std::string& option : divided(options, ',', false)) add_folders(folders, option);
+  return folders;
+}
+
+std::vector<std::string> overlay_folders(const Mount& mount) {
+  std::vector<std::string> folders;
+  if (mount.type != "overlay") return folders;
+  std::string_view options = mount.options;  // in which a comma within a folder's name is \054
+  while (!options.empty()) {
+    const std::size_t end = std::min(options.find(','), options.size());
+    add_folders(folders, unescaped(options.substr(0, end)));
+    options.remove_prefix(std::min(end + 1, options.size()));
+  }
+  return folders;
 }
 
 }  // namespace host

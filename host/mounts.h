@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace host {
@@ -12,12 +13,13 @@ namespace host {
 struct Mount {
   int id = 0, parent = 0;
   dev_t device = 0;
-  std::string root;   // the part of the file system that is mounted: "/", or a folder or file in it
-  std::string point;  // where, seen from the root of whoever the list is of
-  std::string type;   // of the file system
+  std::string root;     // the part of the file system that is mounted: "/", or a folder or file in it
+  std::string point;    // where, seen from the root of whoever the list is of
+  std::string type;     // of the file system
+  std::string options;  // of the file system, escaped as in the list of mounts
 };
 
-// The mounts in the text of a mountinfo file; lines that cannot be understood are left out.
+// The mounts in the text of a mountinfo file. Throws Error (unverifiable) if it cannot be understood.
 std::vector<Mount> parse_mounts(const std::string& text);
 
 // Those of the process whose /proc folder is open as `process` (AT_FDCWD: our own). Throws Error (unverifiable).
@@ -28,24 +30,47 @@ struct FileSystemPart {
   dev_t device = 0;
   std::string root;
 
-  // Whether the two have a file in common: one lies in the other.
-  bool meets(const FileSystemPart& other) const;
+  bool lies_in(const FileSystemPart& other) const;
 };
+
+// What a file is and on which mount, by statx(2).
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool folder = false;
+  std::optional<int> mount;  // its Mount::id; none on kernels before 5.8
+};
+
+// Of `name` in `folder`, links followed; of `folder` itself if `name` is empty. nullopt, with errno, if it cannot be
+// told.
+std::optional<FileId> file_id(int folder, const std::string& name);
 
 // The host's file systems through which processes share memory or messages.
 struct SharedFileSystems {
-  std::optional<FileSystemPart> shm;  // what is mounted on /dev/shm; none where that is no mount of its own
-  std::string shm_point;              // where that is, without links
-  dev_t shm_parent = 0;               // device of the mount that /dev/shm is mounted on
-  std::vector<dev_t> mqueues;         // POSIX message queue file systems of the host's
-  std::vector<dev_t> procs;           // proc file systems of the host's
+  FileSystemPart shm;          // the host's /dev/shm, be it a mount of its own or a folder; device 0 if there is none
+  bool shm_is_mount = false;   // if not, what lies above it is only a folder like any other
+  std::string shm_point;       // where that is, without links
+  std::vector<dev_t> mqueues;  // POSIX message queue file systems of the host's
+  std::vector<dev_t> procs;    // proc file systems of the host's
 };
 
 // Our own, from our own mounts. `with_hidden`: also the message queues of our IPC namespace where nobody mounted them.
+// Throws Error (unverifiable).
 SharedFileSystems shared_file_systems(const std::vector<Mount>& own, bool with_hidden);
 
-// The mount of `own` that `path`, absolute and without links, lies on, and what part of its file system that is.
-FileSystemPart part_at(const std::string& path, const std::vector<Mount>& own);
+// The part of its file system that the file `id` at `path`, absolute and without links, is; `mounts` are those it is
+// seen with.
+FileSystemPart part_of(const FileId& id, const std::string& path, const std::vector<Mount>& mounts);
+
+// Whether `mount`, one of `mounts`, came in with the folder that it is mounted below on the host too, rather than by
+// itself: it hangs from a mount of the same file system at the same place as one of `own`.
+bool came_with_parent(const Mount& mount, const std::vector<Mount>& mounts, const std::vector<Mount>& own);
+
+// The folders in options of overlay, e.g. "rw,lowerdir=/a:/b,upperdir=/c" (kernel, overlayfs.rst): what they hold can
+// be seen through the overlay. Commas divide options and colons folders where no backslash stands before them.
+std::vector<std::string> overlay_folders(std::string_view options);
+// Those of a mount; none if it is no overlay.
+std::vector<std::string> overlay_folders(const Mount& mount);
 
 // Whether `path` is `folder` or lies in it; both absolute and without links.
 bool lies_in(const std::string& path, const std::string& folder);

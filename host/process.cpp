@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <climits>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -20,7 +22,10 @@ namespace host {
 
 namespace {
 
-// The start time in /proc/PID/stat. The command name, which may hold spaces and parentheses, ends at the last ')'.
+constexpr int max_dying_ms = 5'000;
+
+// The start time in /proc/PID/stat; nullopt, with errno, if it cannot be read or the process has ended (a zombie has no
+// namespaces any more). The command name, which may hold spaces and parentheses, ends at the last ')'.
 std::optional<std::uint64_t> start_time_in(int process) {
   const Fd fd(openat(process, "stat", O_RDONLY | O_CLOEXEC));
   char buffer[1024];
@@ -28,21 +33,45 @@ std::optional<std::uint64_t> start_time_in(int process) {
   if (size <= 0) return std::nullopt;
   const std::string text(buffer, static_cast<std::size_t>(size));
   std::size_t at = text.rfind(')');
+  if (at == std::string::npos || at + 2 >= text.size()) return std::nullopt;
+  errno = ESRCH;
+  if (text[at + 2] == 'Z' || text[at + 2] == 'X') return std::nullopt;
   for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
   if (at == std::string::npos) return std::nullopt;
   return std::strtoull(text.c_str() + at + 1, nullptr, 10);
 }
 
+// Whether a descriptor has O_CLOEXEC (proc_pid_fdinfo(5), "flags"): runtimes hold some of the host's folders open in
+// the init until it becomes the container's program. False where that cannot be told.
+bool closes_on_exec(int process, const std::string& descriptor) {
+  const Fd fd(openat(process, ("fdinfo/" + descriptor).c_str(), O_RDONLY | O_CLOEXEC));
+  char buffer[256];
+  const ssize_t size = fd ? read(fd.get(), buffer, sizeof buffer - 1) : -1;
+  if (size <= 0) return false;
+  buffer[size] = '\0';
+  const char* flags = std::strstr(buffer, "flags:");
+  return flags != nullptr && (std::strtoul(flags + std::strlen("flags:"), nullptr, 8) & O_CLOEXEC) != 0;
+}
+
 }  // namespace
 
 std::optional<Process> Process::find(pid_t pid, std::optional<std::uint64_t> start_time) {
+  const auto fail = [&] {
+    return Error(ErrorKind::unverifiable, "process " + std::to_string(pid) + " cannot be examined: " + reason(errno));
+  };
   // The pidfd first: if its process ends and another gets the number before the folder is opened, the start time
   // differs.
   Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd && errno == ESRCH) return std::nullopt;
+  if (!pidfd) throw fail();
   Fd folder(open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!pidfd || !folder) return std::nullopt;
+  if (!folder && errno == ENOENT) return std::nullopt;
+  if (!folder) throw fail();
+  errno = 0;
   const auto started = start_time_in(folder.get());
-  if (!started || (start_time && *start_time != *started)) return std::nullopt;
+  if (!started && (errno == ESRCH || errno == ENOENT)) return std::nullopt;
+  if (!started) throw fail();
+  if (start_time && *start_time != *started) return std::nullopt;
   return Process(pid, std::move(folder), std::move(pidfd));
 }
 
@@ -55,21 +84,27 @@ NamespaceId Process::namespace_id(const std::string& type) const {
 }
 
 std::vector<Process::Open> Process::open_files() const {
+  const auto fail = [&] {
+    return Error(ErrorKind::unverifiable,
+                 "the open files of process " + std::to_string(pid_) + " cannot be read: " + reason(errno));
+  };
   std::vector<Open> files;
-  const auto add = [&](int folder, const char* link, std::string name) {
-    // stat(2) through the link opens nothing: neither a device nor a FIFO notices.
-    struct stat stat {};
-    if (fstatat(folder, link, &stat, 0) == 0)
-      files.push_back({std::move(name), stat.st_dev, stat.st_ino, S_ISDIR(stat.st_mode)});
+  const auto add = [&](const std::string& name) {
+    // statx(2) through the link opens nothing: neither a device nor a FIFO notices.
+    if (auto id = file_id(folder_.get(), name))
+      files.push_back({name, *id});
+    else if (errno != ENOENT)
+      throw fail();
   };
   const int fd = openat(folder_.get(), "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(fd < 0 ? nullptr : fdopendir(fd), closedir);
-  if (!folder)
-    throw Error(ErrorKind::unverifiable,
-                "the open files of process " + std::to_string(pid_) + " cannot be read: " + reason(errno));
-  while (const dirent* entry = readdir(folder.get()))
-    if (entry->d_name[0] != '.') add(dirfd(folder.get()), entry->d_name, "fd/" + std::string(entry->d_name));
-  for (const char* name : {"cwd", "root"}) add(folder_.get(), name, name);
+  if (!folder) throw fail();
+  while (const dirent* entry = readdir(folder.get())) {
+    const std::string name = entry->d_name;
+    if (name.front() != '.' && !closes_on_exec(folder_.get(), name)) add("fd/" + name);
+  }
+  add("cwd");
+  add("root");
   return files;
 }
 
@@ -79,6 +114,12 @@ std::string Process::place_of(const Open& file) const {
   return {place, static_cast<std::size_t>(size > 0 ? size : 0)};
 }
 
-void Process::kill() const { syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); }
+bool Process::kill() const {
+  if (syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0) != 0) return errno == ESRCH;
+  // An engine that hears of the refusal deletes the container at once, and gives up if a process of it is still there.
+  pollfd ended{pidfd_.get(), POLLIN, 0};
+  while (poll(&ended, 1, max_dying_ms) < 0 && errno == EINTR) continue;
+  return true;
+}
 
 }  // namespace host

@@ -17,7 +17,8 @@ namespace host {
 class Process {
  public:
   // The process `pid`; nullopt if there is none, or, where `start_time` is given (clock ticks after boot, field 22 of
-  // proc_pid_stat(5)), if the one there was started at another time.
+  // proc_pid_stat(5)), if the one there was started at another time. Throws Error (unverifiable) if that cannot be
+  // told.
   static std::optional<Process> find(pid_t pid, std::optional<std::uint64_t> start_time);
 
   pid_t pid() const { return pid_; }
@@ -28,20 +29,20 @@ class Process {
   // Its mounts, as it sees them. Throws Error (unverifiable).
   std::vector<Mount> mounts() const { return mounts_of(folder_.get()); }
 
-  // What it holds open: its descriptors, its working directory and its root. Throws Error (unverifiable).
+  // What its program will find open: its descriptors, but for those that close on exec, its working directory and its
+  // root. Throws Error (unverifiable).
   struct Open {
-    std::string name;  // "fd/3", "cwd", "root"
-    dev_t device = 0;
-    ino_t inode = 0;
-    bool folder = false;
+    std::string name;  // in its /proc folder: "fd/3", "cwd", "root"
+    FileId id;
   };
   std::vector<Open> open_files() const;
 
   // Where that is, as the kernel names it; may be no path.
   std::string place_of(const Open& file) const;
 
-  // SIGKILL, through a pidfd: it, or nothing if it has ended.
-  void kill() const;
+  // SIGKILL, through a pidfd: it, or nothing if it has ended; waits for its end, at most 5 s. False if that is not
+  // permitted.
+  bool kill() const;
 
  private:
   Process(pid_t pid, Fd folder, Fd pidfd) : pid_(pid), folder_(std::move(folder)), pidfd_(std::move(pidfd)) {}

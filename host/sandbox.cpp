@@ -36,6 +36,7 @@ constexpr rlim_t max_cpu_seconds = 2;
 constexpr rlim_t max_memory = rlim_t{256} << 20U;
 constexpr std::chrono::seconds max_wait{10};
 constexpr std::chrono::milliseconds usual_wait{50};
+constexpr int exit_no_filter = 2;
 
 constexpr sock_filter filter[] = {
 #include "sandbox_filter.inc"
@@ -76,7 +77,7 @@ std::string framed_answer(const std::function<std::string()>& work) {
 #ifndef IPCGUARD_ASAN
   limit(RLIMIT_AS, max_memory);  // AddressSanitizer reserves terabytes
 #endif
-  if (dup2(answer, answer_fd) < 0 || !install_filter()) _exit(2);
+  if (dup2(answer, answer_fd) < 0 || !install_filter()) _exit(exit_no_filter);
   try {
     const std::string frame = framed_answer(work);
     for (std::size_t sent = 0; sent < frame.size();) {
@@ -158,6 +159,8 @@ std::string run_sandboxed(const std::function<std::string()>& work, std::size_t 
   if (!bytes) kill(child.pid, SIGKILL);
   const int status = status_of(child.pid);
   if (!bytes) throw fail("took too long or answered too much");
+  if (WIFEXITED(status) && WEXITSTATUS(status) == exit_no_filter)
+    throw fail("cannot be confined: seccomp is not to be had");
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw fail("died (wait status " + std::to_string(status) + ")");
 
   Unpacker frame(*bytes);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/error.h"
+#include "host/mounts.h"
 #include "host/sandbox.h"
 #include "host/text.h"
 #include "host/wire.h"
@@ -96,13 +97,14 @@ class BundleListener final : public Listener {
     facts.map(annotations_);
     std::vector<MountSource> sources;
     // A runtime binds the root file system, with what is mounted below it, onto itself.
-    if (!root_.empty()) sources.push_back({"root.path", root_, true});
+    if (!root_.empty()) sources.push_back({"root.path", root_, true, true});
     for (std::size_t at = 0; at < mounts_.size(); ++at) add_sources(sources, mounts_[at], at);
     facts.number(sources.size());
     for (const MountSource& one : sources) {
       facts.text(one.name);
       facts.text(one.path);
       facts.number(one.recursive ? 1 : 0);
+      facts.number(one.root ? 1 : 0);
     }
     return facts.take();
   }
@@ -122,35 +124,13 @@ class BundleListener final : public Listener {
   static void read_option(Mount& mount, std::string_view value) {
     if (value == "bind" || value == "rbind") mount.bind = true;
     if (value == "rbind") mount.recursive = true;
-    if (const std::size_t equals = value.find('=');
-        equals != std::string_view::npos && is_layer_option(value.substr(0, equals)))
-      add_layers(mount.layers, value.substr(equals + 1));
-  }
-
-  // Options of overlay that name folders (kernel, Documentation/filesystems/overlayfs.rst).
-  static bool is_layer_option(std::string_view name) {
-    constexpr std::array<std::string_view, 5> names = {"lowerdir", "upperdir", "workdir", "lowerdir+", "datadir+"};
-    return std::find(names.begin(), names.end(), name) != names.end();
-  }
-  // Folders that colons divide, where a backslash keeps a colon from dividing.
-  static void add_layers(std::vector<std::string>& layers, std::string_view value) {
-    std::string layer;
-    for (std::size_t at = 0; at <= value.size(); ++at) {
-      if (at < value.size() && value[at] == '\\' && at + 1 < value.size()) {
-        layer += value[++at];
-      } else if (at < value.size() && value[at] != ':') {
-        layer += value[at];
-      } else {
-        if (!layer.empty()) layers.push_back(layer);
-        layer.clear();
-      }
-    }
+    for (std::string& folder : host::overlay_folders(value)) mount.layers.push_back(std::move(folder));
   }
 
   static void add_sources(std::vector<MountSource>& sources, const Mount& mount, std::size_t at) {
     const std::string name = "mounts[" + std::to_string(at) + "] on " + host::quoted(mount.destination, 128);
-    if (mount.bind || mount.type == "bind") sources.push_back({name, mount.source, mount.recursive});
-    for (const std::string& layer : mount.layers) sources.push_back({name, layer, false});
+    if (mount.bind || mount.type == "bind") sources.push_back({name, mount.source, mount.recursive, false});
+    for (const std::string& layer : mount.layers) sources.push_back({name, layer, false, false});
   }
 
   void pack_namespace(host::Packer& facts, std::string_view type) const {
@@ -195,8 +175,9 @@ Bundle read_bundle(std::string_view document) {
   for (auto* one : {&bundle.ipc, &bundle.pid, &bundle.mount}) *one = unpack_namespace(facts);
   bundle.annotations = facts.map();
   for (auto left = facts.number(); left > 0; --left) {
-    MountSource one{facts.text(), facts.text()};
+    MountSource one{facts.text(), facts.text(), false, false};
     one.recursive = facts.flag();
+    one.root = facts.flag();
     bundle.sources.push_back(std::move(one));
   }
   facts.end();

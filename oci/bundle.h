@@ -24,6 +24,7 @@ struct MountSource {
   std::string name;        // of the mount in messages: "mounts[3] on '/dev/shm'"
   std::string path;        // as declared; may be relative to the bundle
   bool recursive = false;  // with all that is mounted below it
+  bool root = false;       // it is the root file system
 };
 
 struct Bundle {

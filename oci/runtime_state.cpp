@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "host/error.h"
 #include "host/file.h"
@@ -74,7 +75,7 @@ class StateListener final : public Listener {
     if (tag == namespace_type) type_ = value;
     if (tag == namespace_path) path_ = value;
     // The two stand in either order; the last one seen completes them.
-    if (type_ == "NEWIPC") ipc_path_ = path_;
+    if (type_ == "NEWIPC" && !path_.empty()) ipc_path_ = path_;
   }
   void entry(int /*tag*/, std::string_view key, std::string_view value) override {
     if (is_kept_annotation(key)) annotations_.emplace(key, value);
@@ -177,7 +178,11 @@ std::optional<RuntimeState> read_runtime_state(const std::string& folder) {
   RuntimeState state = read_as(*status, "status", crun_status).state;
   if (state.pid == 0) return std::nullopt;
   state.waits = waits;
-  if (const auto config = read("config.json")) state.annotations = read_bundle(config->text).annotations;
+  if (const auto config = read("config.json")) {
+    Bundle copy = read_bundle(config->text);
+    state.annotations = std::move(copy.annotations);
+    if (copy.ipc) state.ipc_path = std::move(copy.ipc->path);
+  }
   return state;
 }
 

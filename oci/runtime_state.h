@@ -18,8 +18,8 @@ struct RuntimeState {
   std::optional<std::uint64_t> start_time;
   std::string bundle;       // as the runtime was given it; empty if it is not noted
   Annotations annotations;  // those of Bundle, as the runtime was given them
-  // The path of the IPC namespace that the runtime was told to join, as it read it itself: empty for a new one. Only
-  // runc notes it.
+  // The path of the IPC namespace that it was told to join, as the runtime noted it (runc in its state, crun in its
+  // copy of config.json); none for a new one, or where the runtime notes nothing.
   std::optional<std::string> ipc_path;
   bool waits = false;  // it was created and has not been started: the fifo that its init waits at is there
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <set>
 #include <string_view>
 
@@ -21,10 +22,15 @@ struct Option {
 
 // The options that runc, crun and youki know, as far as those that know one agree on what it takes.
 constexpr std::array global_options = {
-    Option{"--root", Takes::value},       Option{"--log", Takes::value},
-    Option{"--log-format", Takes::value}, Option{"--log-level", Takes::value},
-    Option{"--rootless", Takes::value},   Option{"--cgroup-manager", Takes::value},
-    Option{"--debug", Takes::nothing},    Option{"--systemd-cgroup", Takes::nothing},
+    Option{"--root", Takes::value},
+    Option{"--log", Takes::value},
+    Option{"--log-format", Takes::value},
+    Option{"--log-level", Takes::value},
+    Option{"--criu", Takes::value},
+    Option{"--rootless", Takes::value},
+    Option{"--cgroup-manager", Takes::value},
+    Option{"--debug", Takes::nothing},
+    Option{"--systemd-cgroup", Takes::nothing},
 };
 constexpr std::array create_options = {
     Option{"--bundle", Takes::value},
@@ -91,10 +97,14 @@ class Parser {
     call_.creates = creates(call_.command);
     call_.starts = call_.command == "start";
     if (is_help()) call_.creates = call_.starts = false;
+    if (call_.command == "exec") call_.words.assign(argv_.begin() + static_cast<std::ptrdiff_t>(at_), argv_.end());
+    if (call_.command == "restore" && seen_.contains("--criu"))
+      note("'--criu' names the program that restores, which need not be CRIU");
     if (call_.creates) read_gated_command(create_options);
     if (call_.starts) read_gated_command(start_options);
-    // However it is read, nothing is created.
-    if (!call_.creates && !call_.starts && !mentions_gated_command()) call_.ambiguity.clear();
+    // The command is plain, or however the call is read nothing is created.
+    if (!call_.creates && !call_.starts && (!call_.command.empty() || !mentions_gated_command()))
+      call_.ambiguity.clear();
     return call_;
   }
 
@@ -197,6 +207,7 @@ class Parser {
     if (name == "--log-format") call_.log_json = value == "json";
     if (name == "--bundle" || name == "-b") call_.bundle = value;
     if (name == "--image-path") call_.image = value;
+    if (name == "--preserve-fds" && is_plain_number(value)) call_.preserved = std::stoi(value);
   }
 
   // Keeps the first reason: what comes after it may be read wrongly.
@@ -234,6 +245,12 @@ std::string environment_ambiguity(const char* const* environment, const Call& ca
       return "the environment has 'CRIU_CONFIG_FILE', which may change what is restored";
   }
   return {};
+}
+
+int inherited_descriptors(const Call& call, const char* listen_fds) {
+  constexpr int most = 1 << 20U;  // fs.nr_open's default
+  const long listening = listen_fds == nullptr ? 0 : std::strtol(listen_fds, nullptr, 10);
+  return call.preserved + static_cast<int>(std::clamp<long>(listening, 0, most));
 }
 
 }  // namespace shim

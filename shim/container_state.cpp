@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "host/engine.h"
 #include "host/error.h"
 #include "host/fd.h"
 #include "host/text.h"
@@ -26,19 +27,6 @@ constexpr std::size_t max_output = std::size_t{16} << 20U;
 constexpr int max_wait_ms = 10'000;
 
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }  // npos + 1 is 0
-
-// Where the runtime keeps its containers' state, where that can be told without asking it.
-std::optional<std::string> state_root(const StateQuery& query) {
-  if (query.root) return query.root;
-  if (geteuid() != 0) return std::nullopt;
-  const std::string name = file_name(query.runtime);
-  const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
-  const bool has_runtime_dir = runtime_dir != nullptr && *runtime_dir != '\0';
-  // Real root's runc does not look at XDG_RUNTIME_DIR, crun does (libcrun/status.c, get_run_directory).
-  if (name == "runc" && !has_runtime_dir) return "/run/runc";
-  if (name == "crun") return has_runtime_dir ? std::string(runtime_dir) + "/crun" : "/run/crun";
-  return std::nullopt;
-}
 
 // What a program prints on standard output; nullopt if it fails.
 std::optional<std::string> output_of(const std::vector<std::string>& words) {
@@ -74,13 +62,28 @@ std::optional<std::string> output_of(const std::vector<std::string>& words) {
   }
   if (!ended) kill(child, SIGKILL);
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  pid_t waited = 0;
+  while ((waited = waitpid(child, &status, 0)) < 0 && errno == EINTR) continue;
   if (!ended) throw Error(ErrorKind::unverifiable, "the runtime was asked for the container's state and did not end");
+  // Where SIGCHLD is ignored there is no status: then a runtime that failed has printed nothing.
+  if (waited < 0) return output.empty() ? std::nullopt : std::optional(output);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return std::nullopt;
   return output;
 }
 
 }  // namespace
+
+std::optional<std::string> state_root(const StateQuery& query) {
+  if (query.root) return query.root;
+  if (geteuid() != 0) return std::nullopt;
+  const std::string name = file_name(host::without_links(query.runtime));
+  const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
+  const bool has_runtime_dir = runtime_dir != nullptr && *runtime_dir != '\0';
+  // Real root's runc does not look at XDG_RUNTIME_DIR, crun does (libcrun/status.c, get_run_directory).
+  if (name == "runc" && !has_runtime_dir) return "/run/runc";
+  if (name == "crun") return has_runtime_dir ? std::string(runtime_dir) + "/crun" : "/run/crun";
+  return std::nullopt;
+}
 
 std::optional<oci::RuntimeState> find_state(const StateQuery& query) {
   if (const auto root = state_root(query))

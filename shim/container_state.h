@@ -20,4 +20,7 @@ struct StateQuery {
 // is one that cannot be found out.
 std::optional<oci::RuntimeState> find_state(const StateQuery& query);
 
+// Where the runtime keeps its containers' state, where that can be told without asking it.
+std::optional<std::string> state_root(const StateQuery& query);
+
 }  // namespace shim

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <iterator>
 #include <utility>
 
@@ -52,7 +53,8 @@ std::vector<config::Exposure> exposures_of(const oci::Bundle& bundle, const Requ
   const auto add = [&](std::vector<config::Exposure> more) {
     std::move(more.begin(), more.end(), std::back_inserter(exposures));
   };
-  add(exposures_of_mounts(bundle, folder));
+  add(exposures_of_mounts(bundle, folder, request.thorough || request.descriptors));
+  if (request.descriptors) add(exposures_of_descriptors(*request.descriptors, kernel));
   if (request.checkpoint) add(exposures_of_checkpoint(bundle, folder, *request.checkpoint));
   return exposures;
 }
@@ -67,6 +69,8 @@ Judgement judge_create(const Request& request, Policy& policy, const host::Kerne
     return judge(exposures, folder, request.id, policy);
   } catch (const Error& error) {
     return unjudged(host::without_links(request.bundle), request.id, error, policy);
+  } catch (const std::exception& error) {
+    return unjudged(host::without_links(request.bundle), request.id, unexpected(error), policy);
   }
 }
 

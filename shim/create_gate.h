@@ -15,6 +15,9 @@ struct Request {
   std::string bundle;               // a folder; relative to the working directory
   std::string id;                   // may be empty when only checking
   std::optional<std::string> root;  // the runtime's --root
+  bool thorough = false;            // look at what only the start gate would see, too
+  // Where no start gate follows (run, restore): how many descriptors beyond 0, 1 and 2 the container inherits.
+  std::optional<int> descriptors = {};
   // The checkpoint's folder where the container is restored from one; relative to the working directory or the bundle,
   // which runtimes differ on.
   std::optional<std::string> checkpoint = {};

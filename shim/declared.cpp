@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -25,7 +26,9 @@ using config::ExposureKind;
 using host::Error;
 using host::ErrorKind;
 
-constexpr decltype(statfs::f_type) mqueue_magic = 0x19800202;  // MQUEUE_MAGIC, ipc/mqueue.c
+constexpr decltype(statfs::f_type) mqueue_magic = 0x19800202;   // MQUEUE_MAGIC, ipc/mqueue.c
+constexpr decltype(statfs::f_type) overlay_magic = 0x794c7630;  // OVERLAYFS_SUPER_MAGIC
+constexpr std::size_t enough = 8;                               // exposures of one kind to name
 
 // The host's mounts, read when a source makes it necessary: most containers bind a few files only.
 class HostMounts {
@@ -38,11 +41,11 @@ class HostMounts {
     if (!shared_) shared_ = host::shared_file_systems(all(), false);
     return *shared_;
   }
-  // Whether `device` may be that of /dev/shm, without reading the mounts.
-  bool may_be_shm(dev_t device) {
+  // Whether `device` is that of /dev/shm, without reading the mounts.
+  bool is_shm_device(dev_t device) {
     if (!shm_device_) {
-      struct stat stat {};
-      shm_device_ = ::stat("/dev/shm", &stat) == 0 ? stat.st_dev : 0;
+      const auto shm = host::file_id(AT_FDCWD, "/dev/shm");
+      shm_device_ = shm ? shm->device : 0;
     }
     return device == *shm_device_;
   }
@@ -53,48 +56,91 @@ class HostMounts {
   std::optional<dev_t> shm_device_;
 };
 
-// What comes in by mounts below the folder `place`, which is bound with all of them.
-void add_recursive(std::vector<Exposure>& exposures, const std::string& what, const std::string& place,
-                   HostMounts& mounts) {
-  bool shared = false, proc = false;  // one of each is enough
+// One thing that comes into the container from outside.
+struct Source {
+  std::string what;  // in messages
+  host::FileId id;
+  std::string path;  // without links
+};
+
+void add(std::vector<Exposure>& exposures, ExposureKind kind, const std::string& detail) {
+  const auto same = [&](const Exposure& one) { return one.kind == kind; };
+  if (static_cast<std::size_t>(std::count_if(exposures.begin(), exposures.end(), same)) < enough)
+    exposures.push_back({kind, detail});
+}
+
+void add_shm(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
+  if (!mounts.is_shm_device(source.id.device)) return;
+  const host::FileSystemPart part = host::part_of(source.id, source.path, mounts.all());
+  const host::FileSystemPart& shm = mounts.shared().shm;
+  if (part.lies_in(shm))
+    add(exposures, ExposureKind::host_shm, source.what + " is in the host's /dev/shm");
+  else if (source.id.folder && mounts.shared().shm_is_mount && shm.lies_in(part))
+    add(exposures, ExposureKind::host_shm_recursive, source.what + " has the host's /dev/shm in it");
+}
+
+// What comes in by mounts below a folder that is bound with all of them.
+void add_mounts_below(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
   for (const host::Mount& mount : mounts.all()) {
-    if (mount.point == place || !host::lies_in(mount.point, place)) continue;
-    const bool shm = mounts.shared().shm && mounts.shared().shm->meets({mount.device, mount.root});
-    if ((shm || mount.type == "mqueue") && !std::exchange(shared, true))
-      exposures.push_back({ExposureKind::host_shm_recursive,
-                           what + " brings in " + host::quoted(mount.point) + ", which is mounted below it"});
-    if (mount.type == "proc" && host::leads_to_processes(mount.root) && !std::exchange(proc, true))
-      exposures.push_back({ExposureKind::host_proc, what + " brings in the host's " + host::quoted(mount.point) +
-                                                        ", which is mounted below it"});
+    if (mount.point == source.path || !host::lies_in(mount.point, source.path)) continue;
+    const std::string what = source.what + " brings in " + host::quoted(mount.point) + ", which is mounted below it";
+    if (host::FileSystemPart{mount.device, mount.root}.lies_in(mounts.shared().shm) || mount.type == "mqueue")
+      add(exposures, ExposureKind::host_shm_recursive, what);
+    if (mount.type == "proc" && host::leads_to_processes(mount.root)) add(exposures, ExposureKind::host_proc, what);
   }
 }
 
-void add_source(std::vector<Exposure>& exposures, const oci::MountSource& source, const std::string& folder,
-                HostMounts& mounts) {
-  const std::string path = source.path.starts_with('/') ? source.path : folder + "/" + source.path;
-  struct stat stat {};
-  if (::stat(path.c_str(), &stat) != 0 && errno == ENOENT)
-    return;  // the runtime says so, or the start gate sees what came
-  const std::string what = source.name + ": the source " + host::quoted(source.path);
-  host::Place place;
-  struct statfs where {};
-  try {
-    place = host::follow(path, host::Links::all);
-  } catch (const Error& error) {
-    throw Error(error.kind(), source.name + ": the source " + error.what());
-  }
-  if (fstat(place.fd.get(), &stat) != 0 || fstatfs(place.fd.get(), &where) != 0)
-    throw Error(ErrorKind::unverifiable, what + " cannot be examined: " + host::reason(errno));
+// A folder that an overlay shows: relative ones count from the root, which is where engines mount from.
+void add_layer(std::vector<Exposure>& exposures, const std::string& what, const std::string& folder,
+               HostMounts& mounts) {
+  const std::string path = folder.starts_with('/') ? folder : "/" + folder;
+  const auto id = host::file_id(AT_FDCWD, path);
+  if (id && mounts.is_shm_device(id->device))
+    add_shm(exposures, {what + " is an overlay of " + host::quoted(folder) + ", which", *id, host::without_links(path)},
+            mounts);
+}
 
-  if (mounts.may_be_shm(stat.st_dev) && mounts.shared().shm &&
-      mounts.shared().shm->meets(host::part_at(place.path, mounts.all())))
-    exposures.push_back({ExposureKind::host_shm, what + " is in the host's /dev/shm"});
+// What can be seen through an overlay that the source lies on.
+void add_layers(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
+  for (const host::Mount& mount : mounts.all()) {
+    if (source.id.mount ? mount.id != *source.id.mount : mount.device != source.id.device) continue;
+    for (const std::string& folder : host::overlay_folders(mount)) add_layer(exposures, source.what, folder, mounts);
+  }
+}
+
+// The file at `path`, followed as the kernel would; nullopt if there is none, of which the runtime complains itself,
+// and which the start gate sees should it come.
+std::optional<host::Place> follow(const std::string& path, const std::string& name) {
+  try {
+    return host::follow(path, host::Links::all);
+  } catch (const Error& error) {
+    struct stat stat {};
+    if (error.kind() == ErrorKind::unverifiable && ::stat(path.c_str(), &stat) != 0 && errno == ENOENT)
+      return std::nullopt;
+    throw Error(error.kind(), name + ": the source " + error.what());
+  }
+}
+
+void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declared, const std::string& folder,
+                bool thorough, HostMounts& mounts) {
+  const std::string path = declared.path.starts_with('/') ? declared.path : folder + "/" + declared.path;
+  const auto place = follow(path, declared.name);
+  if (!place) return;
+  struct statfs where {};
+  const auto id = host::file_id(place->fd.get(), "");
+  if (!id || fstatfs(place->fd.get(), &where) != 0)
+    throw Error(ErrorKind::unverifiable, declared.name + ": the source " + host::quoted(declared.path) +
+                                             " cannot be examined: " + host::reason(errno));
+  const Source source{declared.name + ": the source " + host::quoted(declared.path), *id, place->path};
+  add_shm(exposures, source, mounts);
   if (where.f_type == mqueue_magic)
-    exposures.push_back({ExposureKind::host_mqueue, what + " is in a POSIX message queue file system of the host's"});
-  if (!S_ISDIR(stat.st_mode)) return;
-  if (where.f_type == PROC_SUPER_MAGIC && host::leads_to_processes(host::part_at(place.path, mounts.all()).root))
-    exposures.push_back({ExposureKind::host_proc, what + " is in the host's /proc"});
-  if (source.recursive) add_recursive(exposures, what, place.path, mounts);
+    add(exposures, ExposureKind::host_mqueue, source.what + " is in a POSIX message queue file system of the host's");
+  if (where.f_type == PROC_SUPER_MAGIC && id->folder &&
+      host::leads_to_processes(host::part_of(*id, place->path, mounts.all()).root))
+    add(exposures, ExposureKind::host_proc, source.what + " is in the host's /proc");
+  if (declared.root && !thorough) return;
+  if (where.f_type == overlay_magic) add_layers(exposures, source, mounts);
+  if (declared.recursive && id->folder) add_mounts_below(exposures, source, mounts);
 }
 
 // Whether the namespace file `path` is the one that we are in; `own` is ours.
@@ -128,15 +174,36 @@ std::vector<Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const s
   }
   if (stays_in(bundle.pid, "/proc/self/ns/pid"))
     exposures.push_back({ExposureKind::host_proc, "linux.namespaces leaves it among the host's processes"});
-  if (stays_in(bundle.mount, "/proc/self/ns/mnt"))
-    exposures.push_back({ExposureKind::host_shm_recursive, "linux.namespaces leaves it among the host's mounts"});
+  if (!bundle.mount || bundle.mount->path)
+    exposures.push_back(
+        {ExposureKind::host_shm_recursive, "linux.namespaces leaves it among mounts that are not its own"});
   return exposures;
 }
 
-std::vector<Exposure> exposures_of_mounts(const oci::Bundle& bundle, const std::string& folder) {
+std::vector<Exposure> exposures_of_mounts(const oci::Bundle& bundle, const std::string& folder, bool thorough) {
   std::vector<Exposure> exposures;
   HostMounts mounts;
-  for (const oci::MountSource& source : bundle.sources) add_source(exposures, source, folder, mounts);
+  for (const oci::MountSource& source : bundle.sources) add_source(exposures, source, folder, thorough, mounts);
+  return exposures;
+}
+
+std::vector<Exposure> exposures_of_descriptors(int more, const host::Kernel& kernel) {
+  std::vector<Exposure> exposures;
+  HostMounts mounts;
+  const auto host_ipc = kernel.host_ipc();
+  for (int fd = 0; fd <= STDERR_FILENO + more; ++fd) {
+    const auto id = host::file_id(fd, "");
+    if (!id) continue;  // not open
+    const Source source{"the descriptor " + std::to_string(fd) + " that it inherits", *id, host::path_of(fd)};
+    struct statfs where {};
+    add_shm(exposures, source, mounts);
+    if (id->folder)  // from which any other of the host's can be reached
+      add(exposures, ExposureKind::host_shm, source.what + " is the host's folder " + host::quoted(source.path));
+    if (fstatfs(fd, &where) == 0 && where.f_type == mqueue_magic)
+      add(exposures, ExposureKind::host_mqueue, source.what + " is a POSIX message queue of the host's");
+    if (std::find(host_ipc.begin(), host_ipc.end(), host::NamespaceId{id->device, id->inode}) != host_ipc.end())
+      add(exposures, ExposureKind::host_ipc, source.what + " is the host's IPC namespace");
+  }
   return exposures;
 }
 
@@ -151,12 +218,12 @@ std::vector<Exposure> exposures_of_checkpoint(const oci::Bundle& bundle, const s
   bool found = false;
   for (const std::string& place : {image, folder + "/" + image}) {
     std::error_code error;
-    std::filesystem::directory_iterator files(place, error);
+    std::filesystem::directory_iterator file(place, error);
     if (error) continue;
     found = true;
-    const bool ipc = std::any_of(begin(files), end(files), [](const auto& file) {
-      return file.path().filename().string().starts_with("ipcns-var-");
-    });
+    bool ipc = false;
+    for (; !error && file != std::filesystem::directory_iterator(); file.increment(error))
+      ipc = ipc || file->path().filename().string().starts_with("ipcns-var-");
     if (!ipc)
       return {
           {ExposureKind::host_ipc, "the checkpoint in " + host::quoted(place) + " has no IPC namespace of its own"}};

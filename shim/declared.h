@@ -17,8 +17,13 @@ namespace shim {
 std::vector<config::Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const std::optional<std::string>& root,
                                                       host::Engine engine, const host::Kernel& kernel);
 
-// By what its mounts and its root file system bring in. `folder` is the bundle's, without links. Throws host::Error.
-std::vector<config::Exposure> exposures_of_mounts(const oci::Bundle& bundle, const std::string& folder);
+// By what its mounts and its root file system bring in. `folder` is the bundle's, without links. `thorough` looks below
+// the root file system too, which costs reading all mounts: the start gate sees that anyway, where there is one. Throws
+// host::Error.
+std::vector<config::Exposure> exposures_of_mounts(const oci::Bundle& bundle, const std::string& folder, bool thorough);
+
+// By the descriptors that it inherits from us: 0, 1, 2 and the `more` after them. Throws host::Error.
+std::vector<config::Exposure> exposures_of_descriptors(int more, const host::Kernel& kernel);
 
 // By the checkpoint in `image` that it is restored from. Throws host::Error.
 std::vector<config::Exposure> exposures_of_checkpoint(const oci::Bundle& bundle, const std::string& folder,

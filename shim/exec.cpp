@@ -32,9 +32,9 @@ std::string find_runtime(const Policy& policy, const std::string& name) {
                                                            config::settings_path + ": name it there under runtimes");
   struct stat self {
   }, runtime{};
+  if (stat(path.c_str(), &runtime) != 0) throw unusable(path, host::reason(errno));
   // By device and inode, since any name, link or mount may lead to us.
-  if (stat("/proc/self/exe", &self) == 0 && stat(path.c_str(), &runtime) == 0 && self.st_dev == runtime.st_dev &&
-      self.st_ino == runtime.st_ino)
+  if (stat("/proc/self/exe", &self) == 0 && self.st_dev == runtime.st_dev && self.st_ino == runtime.st_ino)
     throw unusable(path, "it is ipcguard-runtime itself");
   return path;
 }

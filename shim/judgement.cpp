@@ -1,7 +1,10 @@
 #include "shim/judgement.h"
 
 #include <ctime>
+#include <set>
+#include <string>
 
+#include "host/text.h"
 #include "shim/identity.h"
 
 namespace shim {
@@ -26,8 +29,9 @@ Judgement judge(const std::vector<config::Exposure>& exposures, const std::strin
   judgement.container = identify(bundle, id, policy.settings().engines);
   if (exposures.empty()) return judgement;
   judgement.decision = config::decide(exposures, judgement.container, policy.settings(), policy.allowlist(), today());
+  std::set<std::string> files;  // the first problem of each
   for (const config::Problem& problem : policy.allowlist().problems)
-    judgement.allowlist_problems.push_back(problem.text());
+    if (files.insert(problem.file).second) judgement.allowlist_problems.push_back(problem.text());
   return judgement;
 }
 
@@ -45,6 +49,10 @@ void require_sound_settings(const Policy& policy) {
     throw host::Error(host::ErrorKind::invalid_policy,
                       problems.front().text() +
                           "; no container is created until that is mended, and ipcguard validate lists all of it");
+}
+
+host::Error unexpected(const std::exception& error) {
+  return {host::ErrorKind::unverifiable, "it could not be judged: " + host::quoted(error.what(), 200)};
 }
 
 }  // namespace shim

@@ -1,6 +1,7 @@
 // What both gates end in: exposures, and what the policy makes of them.
 #pragma once
 
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ struct Judgement {
   std::optional<host::Error> error;  // why it could not be judged; the outcome is then refuse
   config::Container container;
   std::string bundle;  // without links; empty if it is not known
-  // Why allowlist files grant nothing, one of which may be missed in the decision.
+  // Why allowlist files grant nothing, one of which may be missed in the decision; one for each file.
   std::vector<std::string> allowlist_problems;
 
   // Whether the mode lets it run.
@@ -33,6 +34,9 @@ Judgement judge(const std::vector<config::Exposure>& exposures, const std::strin
 
 // That there is no judgement: refuse, because of `error`.
 Judgement unjudged(const std::string& bundle, const std::string& id, const host::Error& error, const Policy& policy);
+
+// What a library threw, as the error that no judgement could be made.
+host::Error unexpected(const std::exception& error);
 
 // Throws host::Error (invalid_policy) if the settings are broken.
 void require_sound_settings(const Policy& policy);

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <string>
@@ -40,40 +42,58 @@ void require_clear_call(const Call& call, const Policy& policy) {
   if (!ambiguity.empty()) throw host::Error(host::ErrorKind::ambiguous_command_line, ambiguity);
 }
 
-Judgement judge_create(const Call& call, Policy& policy) {
+// Why neither gate can judge the call, if so.
+std::optional<host::Error> objection_to(const Call& call, const Policy& policy) {
   try {
     require_clear_call(call, policy);
-    const auto checkpoint = call.command == "restore" ? std::optional(call.image) : std::nullopt;
-    return judge_create({call.bundle, call.id, call.root, checkpoint}, policy, host::kernel());
+    return std::nullopt;
   } catch (const host::Error& error) {
-    return unjudged(host::without_links(call.bundle), call.id, error, policy);
+    return error;
   }
 }
 
-// A container that may not start has to end, or its engine is left with one that never does.
-StartJudgement judge_start(const Call& call, Policy& policy) {
-  try {
-    require_clear_call(call, policy);
-    return judge_start({call.id, call.root, find_runtime(policy, call.runtime_name), call.globals}, false, policy,
-                       host::kernel());
-  } catch (const host::Error& error) {
-    return {unjudged({}, call.id, error, policy), std::nullopt};
+bool admit_creation(const Call& call, Policy& policy) {
+  Request request{call.bundle, call.id, call.root};
+  if (call.command != "create") {  // no start gate follows
+    request.thorough = true;
+    request.descriptors = inherited_descriptors(call, std::getenv("LISTEN_FDS"));
   }
+  if (call.command == "restore") request.checkpoint = call.image;
+  const auto objection = objection_to(call, policy);
+  const Judgement judgement = objection ? unjudged(host::without_links(call.bundle), call.id, *objection, policy)
+                                        : judge_create(request, policy, host::kernel());
+  tell(judgement, "create", call, policy);
+  return judgement.runs(policy.settings().mode);
+}
+
+StateQuery query_for(const std::string& id, const Call& call, const Policy& policy) {
+  return {id, call.root, named_runtime(policy, call.runtime_name), call.globals};
+}
+
+bool admit_start(const std::string& id, const Call& call, Policy& policy) {
+  const auto objection = objection_to(call, policy);
+  const StartJudgement start =
+      judge_start(query_for(id, call, policy), Stage::waiting, policy, host::kernel(), objection);
+  if (!start.judgement) return true;
+  const bool runs = start.judgement->runs(policy.settings().mode);
+  if (!runs) end(start);
+  tell(*start.judgement, "start", call, policy);
+  return runs;
 }
 
 // Judges the call and tells what came of it; true if the runtime may be run.
 bool admit(const Call& call, Policy& policy) {
-  if (!call.starts) {
-    const Judgement judgement = judge_create(call, policy);
-    tell(judgement, "create", call, policy);
+  if (call.creates || (!call.starts && !call.ambiguity.empty())) return admit_creation(call, policy);
+  if (call.starts && !call.ambiguity.empty()) {  // which container it starts is not certain
+    const host::Error ambiguous(host::ErrorKind::ambiguous_command_line, call.ambiguity);
+    const Judgement judgement = unjudged({}, call.id, ambiguous, policy);
+    tell(judgement, "start", call, policy);
     return judgement.runs(policy.settings().mode);
   }
-  const StartJudgement start = judge_start(call, policy);
-  if (!start.judgement) return true;
-  const bool runs = start.judgement->runs(policy.settings().mode);
-  if (!runs && start.init) start.init->kill();
-  tell(*start.judgement, "start", call, policy);
-  return runs;
+  if (call.starts) return admit_start(call.id, call, policy);
+  // exec: into a container that was not started yet it would be the first to run there.
+  const auto ids = waiting_among(call.words, query_for({}, call, policy));
+  return std::all_of(ids.begin(), ids.end(), [&](const std::string& id) { return admit_start(id, call, policy); });
 }
 
 }  // namespace
@@ -82,10 +102,11 @@ int main(int argc, char** argv) {
   host::fill_standard_descriptors();
   Call call;
   try {
-    const std::vector<std::string> words(argv, argv + argc);
+    std::vector<std::string> words(argv, argv + argc);
+    if (words.empty()) words.emplace_back("ipcguard-runtime");  // Linux before 5.18 permits argc 0
     Policy policy;
     call = read_command_line(words, policy.settings().runtime_options);
-    if (call.gated() && !admit(call, policy)) return 1;
+    if ((call.gated() || !call.words.empty()) && !admit(call, policy)) return 1;
     become_runtime(find_runtime(policy, call.runtime_name), words);
   } catch (const std::exception& error) {
     tell_caller(std::string("ipcguard: ") + (call.gated() ? "refused: " : "") + error.what(), call);

@@ -17,6 +17,7 @@ namespace shim {
 
 namespace {
 
+constexpr host::FileRules settings_rules{host::Owner::root, std::size_t{1} << 20U, host::ErrorKind::invalid_policy};
 constexpr host::FileRules rules{host::Owner::root, std::size_t{16} << 20U, host::ErrorKind::invalid_policy};
 
 config::Problem whole_file(const std::string& path, const std::string& message) { return {path, 0, 0, message}; }
@@ -37,10 +38,8 @@ std::vector<std::string> json_files(DIR* folder) {
   return names;
 }
 
-// What is wrong with the folder itself; whoever may write to it may grant exceptions.
-std::string folder_fault(int folder) {
-  struct stat stat {};
-  if (fstat(folder, &stat) != 0) return "it cannot be examined: " + host::reason(errno);
+// What is wrong with a folder: whoever may write to it may replace what is in it.
+std::string folder_fault(const struct stat& stat) {
   if (!host::owned_by_root(stat)) return "it must belong to root: chown root it";
   if ((stat.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others may write to it: chmod go-w it";
   return {};
@@ -56,8 +55,14 @@ void add(SHA2_CTX& hash, const std::string& part) {
 
 Policy::Policy(std::string settings_path, std::string allowlist_path)
     : settings_path_(std::move(settings_path)), allowlist_path_(std::move(allowlist_path)) {
+  const std::string folder = settings_path_.substr(0, settings_path_.rfind('/') + 1);
+  struct stat stat {};
+  if (!folder.empty() && ::stat(folder.c_str(), &stat) == 0)
+    if (const std::string fault = folder_fault(stat); !fault.empty())
+      settings_.problems.push_back(whole_file(folder, fault));
+  if (!settings_.problems.empty()) return;
   try {
-    if (auto file = host::read_file(AT_FDCWD, settings_path_, rules, settings_path_)) {
+    if (auto file = host::read_file(AT_FDCWD, settings_path_, settings_rules, settings_path_)) {
       settings_ = config::parse_settings(settings_path_, file->text);
       settings_file_.push_back({settings_path_, std::move(file->text)});
     }
@@ -85,7 +90,9 @@ void Policy::read_allowlist_files() {
       unreadable_.push_back(whole_file(allowlist_path_, "it cannot be opened: " + host::reason(errno)));
     return;
   }
-  if (const std::string fault = folder_fault(dirfd(folder.get())); !fault.empty()) {
+  struct stat stat {};
+  const std::string fault = fstat(dirfd(folder.get()), &stat) == 0 ? folder_fault(stat) : host::reason(errno);
+  if (!fault.empty()) {
     unreadable_.push_back(whole_file(allowlist_path_, fault));
     return;
   }

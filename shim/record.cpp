@@ -1,5 +1,6 @@
 #include "shim/record.h"
 
+#include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -44,8 +45,11 @@ const char* advice(ExposureKind kind) {
   return "";
 }
 
+constexpr std::size_t max_told = 5;  // of a kind, in a refusal: it is one line
+
 std::string name_of_container(const config::Container& container) {
   const std::string id = container.attribute("id").value_or("");
+  if (id.empty()) return "a container without a name";
   std::string out = "container " + host::quoted(container.attribute("name").value_or(id), 128);
   if (const auto image = container.attribute("image")) out += " (image " + host::quoted(*image, 256) + ")";
   return out;
@@ -101,17 +105,19 @@ std::string refusal_message(const Judgement& judgement) {
     return message + std::string(host::name_of(judgement.error->kind())) + ": " +
            host::printable(judgement.error->what(), 2048);
   const char* todo = "";
+  std::size_t told = 0;
   for (const config::JudgedExposure& judged : judgement.decision.exposures) {
-    if (judged.action != config::Action::refuse) continue;
+    if (judged.action != config::Action::refuse || ++told > max_told) continue;
     message += std::string(config::name_of(judged.exposure.kind)) + ": " + judged.exposure.detail + "; ";
-    for (const std::string& expired : judged.expired)
-      message += "the exception " + host::quoted(expired) + " has expired; ";
+    for (std::size_t at = 0; at < std::min(judged.expired.size(), max_told); ++at)
+      message += "the exception " + host::quoted(judged.expired[at]) + " has expired; ";
     if (*todo == '\0') todo = advice(judged.exposure.kind);
   }
+  if (told > max_told) message += "and " + std::to_string(told - max_told) + " more; ";
   if (!judgement.container.unestablished.empty())
     message += "who it is could not be established (" + host::printable(judgement.container.unestablished) + "); ";
-  for (const std::string& problem : judgement.allowlist_problems)
-    message += "an allowlist file grants nothing: " + host::printable(problem) + "; ";
+  for (std::size_t at = 0; at < std::min(judgement.allowlist_problems.size(), max_told); ++at)
+    message += "an allowlist file grants nothing: " + host::printable(judgement.allowlist_problems[at]) + "; ";
   return message + todo + "; or have an exception granted in " + config::allowlist_path;
 }
 

@@ -1,16 +1,22 @@
 #include "shim/start_gate.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <exception>
 #include <iterator>
 #include <utility>
 
 #include "host/engine.h"
 #include "host/error.h"
+#include "host/text.h"
 #include "shim/observed.h"
 
 namespace shim {
 
-StartJudgement judge_start(const StateQuery& query, bool running, Policy& policy, const host::Kernel& kernel) {
+StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy, const host::Kernel& kernel,
+                           const std::optional<host::Error>& objection) {
   StartJudgement start;
   std::string bundle;
   try {
@@ -18,8 +24,10 @@ StartJudgement judge_start(const StateQuery& query, bool running, Policy& policy
     if (!state) return start;
     bundle = host::without_links(state->bundle);
     auto init = host::Process::find(state->pid, state->start_time);
-    if (!init || (!running && !state->waits)) return start;
+    if (!init || (stage == Stage::waiting && !state->waits)) return start;
     start.init = std::move(init);
+    start.certain = state->start_time.has_value();
+    if (objection) throw host::Error(*objection);
     require_sound_settings(policy);
     auto exposures = exposures_of_namespaces(*start.init, *state, query.root, policy.settings().engines, kernel);
     auto files = exposures_of_files(*start.init, kernel);
@@ -27,8 +35,34 @@ StartJudgement judge_start(const StateQuery& query, bool running, Policy& policy
     start.judgement = judge(exposures, bundle, query.id, policy);
   } catch (const host::Error& error) {
     start.judgement = unjudged(bundle, query.id, error, policy);
+  } catch (const std::exception& error) {
+    start.judgement = unjudged(bundle, query.id, unexpected(error), policy);
   }
   return start;
+}
+
+void end(const StartJudgement& refused) {
+  if (!refused.init) return;
+  // Without a start time (youki) its number may be another process's by now; one of the host's own is left alone.
+  struct stat own {};
+  if (!refused.certain && (stat("/proc/self/ns/mnt", &own) != 0 ||
+                           refused.init->namespace_id("mnt") == host::NamespaceId{own.st_dev, own.st_ino}))
+    return;
+  if (!refused.init->kill())
+    throw host::Error(host::ErrorKind::unverifiable,
+                      "the refused container's process " + std::to_string(refused.init->pid()) +
+                          " cannot be ended: " + host::reason(errno) + "; delete the container");
+}
+
+std::vector<std::string> waiting_among(const std::vector<std::string>& words, const StateQuery& query) {
+  std::vector<std::string> ids;
+  const auto root = state_root(query);
+  if (!root) return ids;
+  for (const std::string& word : words) {
+    struct stat fifo {};
+    if (oci::is_id(word) && lstat((*root + "/" + word + "/exec.fifo").c_str(), &fifo) == 0) ids.push_back(word);
+  }
+  return ids;
 }
 
 }  // namespace shim

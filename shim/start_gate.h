@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/namespaces.h"
 #include "host/process.h"
@@ -17,9 +18,26 @@ struct StartJudgement {
   // None where the runtime itself will say that there is no such container, or none that waits to be started.
   std::optional<Judgement> judgement;
   std::optional<host::Process> init;  // the container's, where it was found
+  bool certain = false;               // its start time was known, so it is that process
 };
 
-// Judges the container that `query` names. With `running`, also one that was started already.
-StartJudgement judge_start(const StateQuery& query, bool running, Policy& policy, const host::Kernel& kernel);
+// Which containers are judged.
+enum class Stage {
+  waiting,  // created and not started
+  any,      // started ones too
+};
+
+// Judges the container that `query` names. `objection` is an error known already: it refuses the container, once that
+// has been found.
+StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy, const host::Kernel& kernel,
+                           const std::optional<host::Error>& objection = std::nullopt);
+
+// Ends a container that may not start, or its engine would be left with one that never does. Throws host::Error
+// (unverifiable) if that fails.
+void end(const StartJudgement& refused);
+
+// Those of `words` that name a container which was created and not started, where `query` says, by the fifo that its
+// init waits at. For exec, which would run a program in it before it was judged.
+std::vector<std::string> waiting_among(const std::vector<std::string>& words, const StateQuery& query);
 
 }  // namespace shim

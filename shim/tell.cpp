@@ -1,16 +1,20 @@
 #include "shim/tell.h"
 
 #include <fcntl.h>
+#include <paths.h>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/syslog_sink.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -67,10 +71,16 @@ bool write_line(int fd, const std::string& line) {
   return !sink->failed();
 }
 
+// To syslog, in the form of syslog(3), which itself would wait for as long as journald does not read.
 void write_syslog(const std::string& line) {
-  spdlog::logger logger("ipcguard",
-                        std::make_shared<spdlog::sinks::syslog_sink_st>("ipcguard", LOG_PID, LOG_AUTHPRIV, false));
-  logger.log(spdlog::level::info, spdlog::string_view_t(line));
+  const host::Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_un log{};
+  log.sun_family = AF_UNIX;
+  std::strcpy(log.sun_path, _PATH_LOG);
+  if (!socket || connect(socket.get(), reinterpret_cast<const sockaddr*>(&log), sizeof log) != 0) return;
+  const std::string head =
+      "<" + std::to_string(LOG_AUTHPRIV | LOG_NOTICE) + ">ipcguard[" + std::to_string(getpid()) + "]: ";
+  static_cast<void>(send(socket.get(), (head + line).c_str(), head.size() + line.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 bool append_to_file(const std::string& path, const std::string& line) {
