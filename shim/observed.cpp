@@ -71,11 +71,17 @@ bool lies_outside(const host::Process::Open& file, const View& view) {
          std::any_of(view.own.begin(), view.own.end(), is_it);
 }
 
+std::string words_for(const host::Process::Open& file) {
+  if (file.name == "cwd") return "working directory";
+  if (file.name == "root") return "root directory";
+  return "descriptor " + file.name.substr(file.name.rfind('/') + 1);
+}
+
 void add_open(std::vector<Exposure>& exposures, const host::Process::Open& file, const View& view,
               const std::vector<NamespaceId>& host_ipc) {
   const auto add = [&](ExposureKind kind, const char* what) {
     exposures.push_back(
-        {kind, "its " + file.name + " is open on " + host::quoted(view.init.place_of(file)) + ", " + what});
+        {kind, "its " + words_for(file) + " is open on " + host::quoted(view.init.place_of(file)) + ", " + what});
   };
   const bool outside = lies_outside(file, view);
   const auto& seen_with = outside ? view.own : view.mounts;

@@ -3,6 +3,7 @@
 
 # shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
 load ../lib/common
+load ../lib/docker
 
 setup_file() {
     isolation_start
@@ -21,14 +22,6 @@ setup() {
 
 teardown() { docker_remove_all; }
 
-# Runs docker with its output in files, outside of the private namespace, as a user would.
-docker_capture() {
-    status=0
-    OUT=$BATS_TEST_TMPDIR/stdout ERR=$BATS_TEST_TMPDIR/stderr
-    timeout --foreground -k 1 60 docker "$@" <"${STDIN:-/dev/null}" >"$OUT" 2>"$ERR" 3>&- 4>&- || status=$?
-    out=$(tr -d '\0' <"$OUT") err=$(tr -d '\0' <"$ERR")
-}
-
 # The client sometimes adds a line about its own waiting after a failure, under any runtime.
 without_ids() { sed -e '/error waiting for container/d' "$1" | sed -E 's/\b[0-9a-f]{64}\b/ID/g; s/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z?//g'; }
 
@@ -42,18 +35,6 @@ same() {
     [ "$(without_ids "$OUT")" = "$bare_out" ] || complain "$*: stdout: $out; bare: $bare_out" || return
     [ "$(without_ids "$ERR")" = "$bare_err" ] || complain "$*: stderr: $err; bare: $bare_err" || return
 }
-
-pid_of() { docker inspect --format '{{.State.Pid}}' "$1"; }
-
-refused_by_docker() {
-    [ "$status" = 125 ] || complain "exit $status: $err" || return
-    [ -z "$out" ] || [[ $out =~ ^[0-9a-f]{64}$ ]] || complain "stdout: $out" || return
-    [[ $err == *'ipcguard: refused: '* ]] || complain "our message is not visible: $err" || return
-    [[ $err == *"$1"* ]] || complain "no $1: $err" || return
-    record_is ".decision == \"refuse\" and .gate == \"create\" and (.exposures | map(.kind) | index(\"$1\"))"
-}
-
-shares_host() { [ "$(ipc_of "$(pid_of "$1")")" = "$(ipc_of self)" ]; }
 
 @test "the default runtime is the shim" {
     [ "$(docker info --format '{{.DefaultRuntime}}')" = ipcguard ]
@@ -170,7 +151,6 @@ given_up() { [ "$(docker inspect --format '{{.RestartCount}} {{.State.Status}}' 
     refused_by_docker host-ipc
     wait_until 10 no_traces || complain "left: $(docker_traces)"
 }
-no_traces() { [ -z "$(docker_traces)" ]; }
 
 @test "docker create, then start, is refused too" {
     docker create --network none --ipc=host --name later busybox true

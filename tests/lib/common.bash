@@ -369,5 +369,5 @@ docker_traces() {
     find "/proc/$HOLDER/root/run/engine/exec" -regextype posix-extended -regex '.*/[0-9a-f]{64}' ! -path '*/libnetwork/*'
     find "/proc/$HOLDER/root/run/engine/data/containers" -mindepth 1 -maxdepth 1
     find /sys/fs/cgroup -path "*$CGROUP_PARENT/?*" -type d
-    pgrep -f "containerd-shim.*-address /run/engine/exec/" || :
+    pgrep --ns "$HOLDER" --nslist mnt -f "containerd-shim.*-address /run/engine/exec/" || :
 }

@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# Ways around the start gate: before it has looked, where it cannot look, and where there is none.
+
+# shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
+load ../lib/common
+load ../lib/mounts
+load ../lib/start_gate
+
+setup_file() {
+    isolation_start
+    host_memory
+}
+
+teardown_file() {
+    isolation_stop
+    host_memory_end
+}
+
+setup() { policy_reset; }
+
+teardown() { delete_containers; }
+
+# What a race won against the create gate leaves: created by the bare runtime, in the host's IPC namespace.
+slipped_through() {
+    next_id
+    bundle "$ID" "$WITHOUT_IPC"
+    capture "$BARE" --root "$ROOT" create --bundle "$(bundle_of "$ID")" "$ID"
+    made
+}
+
+exec_first() {
+    slipped_through
+    guarded exec "$ID" readlink /proc/self/ns/ipc
+    [ "$status" = 1 ] || complain "exec: exit $status: $out $err" || return
+    [ -z "$out" ]
+    [[ $err == *'ipcguard: refused: '*"$ID"*host-ipc* ]]
+    wait_until 5 ended "$INIT"
+    created
+    guarded exec "$ID" readlink /proc/self/ns/ipc
+    [ "$status $out" = "0 $(ipc_of "$INIT")" ] || complain "exec in a private one that waits: exit $status: $err"
+}
+
+@test "exec into a container that waits is judged like start" {
+    for_each_runtime exec_first
+}
+
+blind() {
+    local descriptors
+    for descriptors in 3 4 5 6 7 8; do
+        slipped_through
+        capture bash -c 'ulimit -Sn "$1"; shift; exec "$@"' limited "$descriptors" "$GUARDED" --root "$ROOT" start "$ID"
+        [ "$status" != 0 ] || complain "$descriptors descriptors: it was started"
+        ! runs_program || complain "$descriptors descriptors: it runs"
+    done
+}
+
+@test "a start gate that cannot look, for want of descriptors, starts nothing" {
+    for_each_runtime blind
+}
+
+run_with() { # FILE: run, with FILE open as descriptor 3
+    next_id
+    bundle "$ID" '.process.args = ["true"]'
+    capture bash -c 'exec 3<"$1"; shift; exec "$@"' open "$1" \
+        "$GUARDED" --root "$ROOT" run --preserve-fds 1 --bundle "$(bundle_of "$ID")" "$ID"
+}
+
+run_descriptors() {
+    local file kind
+    for file in "$SHM/file:host-shm" "/dev/shm:host-shm" "/etc:host-shm" "/proc/$$/ns/ipc:host-ipc" "$MQUEUE/queue:host-mqueue"; do
+        kind=${file##*:}
+        run_with "${file%:*}"
+        [ "$status" = 1 ] || complain "${file%:*}: exit $status: $err" || return
+        [[ $err == *"ipcguard: refused: "*"$kind"* ]] || complain "$err" || return
+    done
+    run_with /etc/passwd
+    [ "$status" = 0 ] || complain "/etc/passwd: exit $status: $err"
+}
+
+@test "run: descriptors handed in, since no start gate follows" {
+    for_each_runtime run_descriptors
+}
+
+volumes() {
+    local lower=$BATS_TEST_TMPDIR/lower-$RT merged=$BATS_TEST_TMPDIR/merged-$RT
+    mkdir -p "$lower" "$merged"
+    inside mount -t overlay -o "lowerdir=$SHM:$lower" overlay "$merged"
+    next_id
+    bundle "$ID" "$(mounted "$merged")"
+    create "$ID"
+    [ "$status" = 1 ] && [[ $err == *host-shm*overlay* ]] || complain "exit $status: $err"
+    inside umount "$merged"
+}
+
+@test "a bind of an overlay that shows /dev/shm, as a Docker volume can be" {
+    for_each_runtime volumes
+}
