@@ -83,11 +83,14 @@ dev_t own_mqueue_device() {
   const std::string name = "/ipcguard-" + std::to_string(getpid());
   mq_attr attributes{};
   attributes.mq_maxmsg = attributes.mq_msgsize = 1;
-  const Fd queue(mq_open(name.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes));
-  if (!queue && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+  Fd queue(mq_open(name.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes));
+  const bool ours = static_cast<bool>(queue);
+  if (!queue && errno == EEXIST)
+    queue = Fd(mq_open(name.c_str(), O_RDONLY | O_CLOEXEC));  // somebody else's does as well
+  if (!queue && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EACCES))
     throw Error(ErrorKind::unverifiable, "the host's message queues cannot be looked up: " + reason(errno));
   if (!queue) return 0;
-  mq_unlink(name.c_str());
+  if (ours) mq_unlink(name.c_str());
   struct stat stat {};
   return fstat(queue.get(), &stat) == 0 ? stat.st_dev : 0;
 }

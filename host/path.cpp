@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -107,8 +108,14 @@ class Walk {
 
   Fd open_next(const std::string& name, bool through_link) const {
     Fd next(openat(here_.get(), name.c_str(), O_PATH | O_CLOEXEC | (through_link ? 0 : O_NOFOLLOW)));
+    if (!next && in_own_folder()) throw changes_hands(name);  // what we have not the runtime may have
     if (!next) throw unopened();
     return next;
+  }
+
+  // Whether the walk is in what /proc has of ourselves, which the runtime finds to be another's.
+  bool in_own_folder() const {
+    return std::find(way_.begin(), way_.end(), std::to_string(getpid())) != way_.end() && on_proc(here_.get());
   }
 
   void follow_link(const std::string& target) {
@@ -131,7 +138,8 @@ class Walk {
       return false;
     }
     if (name == "mounts" || name == "net") return false;  // to self/mounts and self/net
-    if (links_ == Links::namespaces) throw changes_hands(name);
+    const bool same_for_both = name == "root" || name == "exe";
+    if (links_ == Links::namespaces || (in_own_folder() && !same_for_both)) throw changes_hands(name);
     here_ = open_next(name, true);
     way_ = names_reversed(path_of(here_.get()));
     std::reverse(way_.begin(), way_.end());

@@ -59,6 +59,7 @@ std::optional<Process> Process::find(pid_t pid, std::optional<std::uint64_t> sta
   const auto fail = [&] {
     return Error(ErrorKind::unverifiable, "process " + std::to_string(pid) + " cannot be examined: " + reason(errno));
   };
+  if (pid <= 0) return std::nullopt;
   // The pidfd first: if its process ends and another gets the number before the folder is opened, the start time
   // differs.
   Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));

@@ -71,6 +71,10 @@ std::string printable(std::string_view text, std::size_t limit) {
   return out;
 }
 
-std::string quoted(std::string_view text, std::size_t limit) { return "'" + printable(text, limit) + "'"; }
+std::string quoted(std::string_view text, std::size_t limit) {
+  std::string out = "'";
+  for (const char letter : printable(text, limit)) out += letter == '\'' ? "\\x27" : std::string(1, letter);
+  return out + "'";
+}
 
 }  // namespace host

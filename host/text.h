@@ -14,7 +14,7 @@ std::string reason(int error_number);
 // `text` on one line: control characters, quotes and bytes that are not UTF-8 escaped, cut after `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit = 512);
 
-// `text` between single quotes, printable.
+// `text` between single quotes, printable, and without any within.
 std::string quoted(std::string_view text, std::size_t limit = 512);
 
 // How many bytes the well-formed UTF-8 sequence at the front of `text` has; 0 if there is none.

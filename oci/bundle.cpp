@@ -123,7 +123,9 @@ class BundleListener final : public Listener {
   // runc and crun take a mount for a bind by its options, whatever its type is.
   static void read_option(Mount& mount, std::string_view value) {
     if (value == "bind" || value == "rbind") mount.bind = true;
-    if (value == "rbind") mount.recursive = true;
+    // crun takes a recursive propagation for a recursive bind, since both set MS_REC (measured with 1.8.1).
+    constexpr std::array<std::string_view, 5> recursive = {"rbind", "rprivate", "rslave", "rshared", "runbindable"};
+    if (std::find(recursive.begin(), recursive.end(), value) != recursive.end()) mount.recursive = true;
     for (std::string& folder : host::overlay_folders(value)) mount.layers.push_back(std::move(folder));
   }
 

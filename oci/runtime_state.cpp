@@ -140,6 +140,14 @@ Understood understand(std::string_view document, const Shape& shape) {
   return understood;
 }
 
+Bundle copy_of_bundle(std::string_view document, const std::string& shown) {
+  try {
+    return read_bundle(document);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::unverifiable, shown + ": " + error.what());
+  }
+}
+
 bool exists(const std::string& path) {
   struct stat stat {};
   return lstat(path.c_str(), &stat) == 0;
@@ -179,7 +187,7 @@ std::optional<RuntimeState> read_runtime_state(const std::string& folder) {
   if (state.pid == 0) return std::nullopt;
   state.waits = waits;
   if (const auto config = read("config.json")) {
-    Bundle copy = read_bundle(config->text);
+    Bundle copy = copy_of_bundle(config->text, shown("config.json"));
     state.annotations = std::move(copy.annotations);
     if (copy.ipc) state.ipc_path = std::move(copy.ipc->path);
   }

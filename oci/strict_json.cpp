@@ -126,11 +126,12 @@ class Reader {
         throw ambiguous("there is a comment at " + at);
     }
     std::string_view what = error.what();
-    if (what.find("; expected end of input") != std::string_view::npos)
+    const std::string_view why = what.substr(0, what.find("; last read: "));  // then comes the document's own text
+    if (what.ends_with("; expected end of input"))
       throw ambiguous("there is more text after the document's end at " + at);
-    if (what.find("invalid string: ill-formed UTF-8") != std::string_view::npos)
+    if (why.find("invalid string: ill-formed UTF-8") != std::string_view::npos)
       throw ambiguous("there is text that is not UTF-8 at " + at);
-    if (what.find("surrogate") != std::string_view::npos)
+    if (why.find("surrogate") != std::string_view::npos)
       throw ambiguous("there is half a UTF-16 surrogate pair at " + at);
     const std::size_t detail = what.find("syntax error");
     throw invalid("it is not JSON at " + at + ": " +

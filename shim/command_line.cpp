@@ -118,7 +118,7 @@ class Parser {
 
   // "COMMAND --help" and nothing else, which every runtime answers with its help.
   bool is_help() const {
-    return call_.creates && at_ + 1 == argv_.size() && (argv_[at_] == "--help" || argv_[at_] == "-h");
+    return (call_.creates || call_.starts) && at_ + 1 == argv_.size() && (argv_[at_] == "--help" || argv_[at_] == "-h");
   }
 
   // The options before the command, and the command.
@@ -134,7 +134,8 @@ class Parser {
         continue;
       }
       // urfave/cli v3 takes blanks off a word before it looks whether it is an option, those of Unicode included.
-      if (!is_plain_command(word)) return note("the command is " + host::quoted(word));
+      if (!is_plain_command(word) || word == "true" || word == "false")
+        return note("the command is " + host::quoted(word));
       call_.command = word;
       call_.globals.assign(argv_.begin() + 1, argv_.begin() + static_cast<std::ptrdiff_t>(at_));
       ++at_;
@@ -152,7 +153,8 @@ class Parser {
     if (at_ + 1 != argv_.size())
       return note("there is " + host::quoted(argv_[at_ + 1]) + " after the container's id, which comes last");
     if (!oci::is_id(call_.id))
-      note("the container's id is " + host::quoted(call_.id) + "; it should have letters, digits and _ + - . only");
+      note("the container's id is " + host::quoted(call_.id) +
+           "; it should have letters, digits and _ + - . only, and not be help");
   }
 
   // Reads the option at at_, and its value if that is a word of its own. False if it is none that can be read.

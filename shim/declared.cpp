@@ -63,10 +63,15 @@ struct Source {
   std::string path;  // without links
 };
 
+// Adds it, unless it is there already (mounts can lie on top of one another) or enough of its kind are.
 void add(std::vector<Exposure>& exposures, ExposureKind kind, const std::string& detail) {
-  const auto same = [&](const Exposure& one) { return one.kind == kind; };
-  if (static_cast<std::size_t>(std::count_if(exposures.begin(), exposures.end(), same)) < enough)
-    exposures.push_back({kind, detail});
+  std::size_t same_kind = 0;
+  for (const Exposure& one : exposures) {
+    if (one.kind != kind) continue;
+    if (one.detail == detail) return;
+    ++same_kind;
+  }
+  if (same_kind < enough) exposures.push_back({kind, detail});
 }
 
 void add_shm(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
@@ -138,7 +143,8 @@ void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declar
   if (where.f_type == PROC_SUPER_MAGIC && id->folder &&
       host::leads_to_processes(host::part_of(*id, place->path, mounts.all()).root))
     add(exposures, ExposureKind::host_proc, source.what + " is in the host's /proc");
-  if (declared.root && !thorough) return;
+  // What an engine makes for a root file system.
+  if (declared.root && !thorough && where.f_type == overlay_magic) return;
   if (where.f_type == overlay_magic) add_layers(exposures, source, mounts);
   if (declared.recursive && id->folder) add_mounts_below(exposures, source, mounts);
 }
