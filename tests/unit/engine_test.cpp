@@ -1,5 +1,7 @@
 #include "host/engine.h"
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +60,20 @@ TEST_CASE("Podman is told by its layout") {
   CHECK(host.seen("x/overlay-containers/" + libpod_id.substr(1) + "/userdata") == "unknown  ");
   CHECK(host.seen("x/overlay-containers/" + libpod_id + "/userdata/x") == "unknown  ");
   CHECK(host.seen("x/overlay/" + libpod_id + "/userdata") == "unknown  ");
+}
+
+TEST_CASE("CRI-O's bundles are below the run root of containers/storage, which others than root cannot change") {
+  const std::string seen = tests::in_child([] {
+    if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("none", "/run", "tmpfs", 0, "mode=0755") != 0)
+      return std::string("mount failed");
+    const std::string folder = "/run/containers/storage/overlay-containers", id = folder + "/" + libpod_id;
+    std::filesystem::create_directories(id + "/userdata");
+    std::string out = Host::shown(host::recognise(id + "/userdata", {}));
+    chmod(folder.c_str(), 0777);
+    return out + "; " + Host::shown(host::recognise(id + "/userdata", {}));
+  });
+  CHECK(seen == "kubernetes  " + libpod_id + "; unknown  ");
 }
 
 TEST_CASE("what only looks like an engine's folder is unknown") {

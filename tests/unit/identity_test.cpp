@@ -54,6 +54,24 @@ TEST_CASE("a container of Docker's is known by Docker's own record") {
   CHECK(container.unestablished.empty());
 }
 
+TEST_CASE("where dockerd remaps user namespaces its records are one folder down") {
+  const Host host;
+  const std::string from = host.folder / "data/containers", to = host.folder / "data/100000.100000";
+  std::filesystem::create_directories(to);
+  std::filesystem::rename(from, to + "/containers");
+  CHECK(host.who(host.bundle("moby", real_id), real_id).attribute("name") == "labelled");
+  std::filesystem::rename(to, host.folder / "data/other");
+  CHECK_FALSE(host.who(host.bundle("moby", real_id), real_id).attribute("name"));
+}
+
+TEST_CASE("what the record leaves empty is absent, which nothing matches") {
+  const Host host;
+  const std::string record = "data/containers/" + real_id + "/config.v2.json";
+  host.folder.write(record, "{\"ID\":\"" + real_id + "\",\"Name\":\"\",\"Config\":{\"Image\":\"\"}}", 0600);
+  const Container container = host.who(host.bundle("moby", real_id), real_id);
+  for (const char* name : {"name", "image", "image_id"}) CHECK_FALSE(container.attribute(name));
+}
+
 TEST_CASE(
     "without a record that can be trusted, a container of Docker's has neither name nor image, and it is said why") {
   const Host host;
