@@ -27,21 +27,35 @@ install_packages() { # PACKAGE...
 passed=0 failed=0 skipped=0
 failures=()
 
-# run_suite NAME COMMAND...: the command prints TAP, or lines of ctest; both are counted.
-run_suite() {
-  local name=$1 log status=0
+logs=$(mktemp -d)
+trap 'rm -rf -- "$logs"' EXIT
+suites=()
+
+# start_suite NAME COMMAND...: in the background, since the tests mostly wait, each in mount namespaces of its own.
+start_suite() {
+  local name=$1 number=${#suites[@]}
   shift
-  printf '\n== %s ==\n' "$name"
-  log=$(mktemp)
-  "$@" 2>&1 | tee "$log" || status=$?
-  local ok not_ok skip
-  ok=$(grep -cE '^ok [0-9]+|Test +#[0-9]+: .* Passed ' "$log") || true
-  skip=$(grep -cE '^ok [0-9]+ .*# skip' "$log") || true
-  not_ok=$(grep -cE '^not ok [0-9]+|Test +#[0-9]+: .*\*\*\*' "$log") || true
-  rm -f -- "$log"
-  ((passed += ok - skip, failed += not_ok, skipped += skip)) || true
-  if ((status != 0 || not_ok > 0)); then failures+=("$name"); fi
-  if ((ok + not_ok == 0)); then failures+=("$name: it ran no test"); fi
+  suites+=("$name")
+  { "$@" >"$logs/$number" 2>&1 || echo $? >"$logs/$number.status"; } &
+}
+
+# Waits for the suites that were started, and counts their lines of TAP, or of ctest.
+finish_suites() {
+  local number log ok not_ok skip
+  wait
+  for number in "${!suites[@]}"; do
+    log=$logs/$number
+    printf '\n== %s ==\n' "${suites[number]}"
+    cat -- "$log"
+    ok=$(grep -cE '^ok [0-9]+|Test +#[0-9]+: .* Passed ' "$log") || true
+    skip=$(grep -cE '^ok [0-9]+ .*# skip' "$log") || true
+    not_ok=$(grep -cE '^not ok [0-9]+|Test +#[0-9]+: .*\*\*\*' "$log") || true
+    ((passed += ok - skip, failed += not_ok, skipped += skip)) || true
+    if [[ -e $log.status ]] || ((not_ok > 0)); then failures+=("${suites[number]}"); fi
+    if ((ok + not_ok == 0)); then failures+=("${suites[number]}: it ran no test"); fi
+  done
+  suites=()
+  rm -f -- "$logs"/*
 }
 
 build() { # PRESET
@@ -67,14 +81,18 @@ lint() {
 ((EUID == 0)) || die "the tests start containers: run this as root"
 install_packages "${packages[@]}"
 build release
-run_suite 'unit tests and scenarios' ctest --preset release
-run_suite 'integration: real runc and crun' bats --tap tests/integration
-run_suite 'end to end: real engines' bats --tap tests/e2e
+start_suite 'integration: real runc and crun' bats --tap tests/integration
+start_suite 'end to end: real Docker' bats --tap tests/e2e/docker.bats tests/e2e/docker_start_gate.bats tests/e2e/compose.bats
+start_suite 'end to end: install.sh' bats --tap tests/e2e/install.bats
+finish_suites
+start_suite 'unit tests and scenarios' ctest --preset release
+finish_suites
 if [[ $* == --ci ]]; then
   install_packages "${ci_packages[@]}"
   lint
   build asan
-  run_suite 'unit tests with AddressSanitizer and UBSan' ctest --preset asan
+  start_suite 'unit tests with AddressSanitizer and UBSan' ctest --preset asan
+  finish_suites
 fi
 
 printf '\n'
