@@ -12,6 +12,7 @@
 #include "host/text.h"
 #include "shim/create_gate.h"
 #include "shim/exec.h"
+#include "shim/identity.h"
 #include "shim/policy.h"
 #include "shim/record.h"
 #include "shim/start_gate.h"
@@ -38,13 +39,16 @@ void explain(const shim::Judgement& judgement, config::Mode mode) {
   if (judgement.decision.outcome == config::Outcome::refuse) std::cout << shim::refusal_message(judgement) << "\n";
 }
 
+// Engines name a bundle's folder after the container.
+std::string id_of(const CheckOptions& options) {
+  return options.id.empty() ? std::filesystem::path(host::without_links(options.bundle)).filename().string()
+                            : options.id;
+}
+
 shim::Judgement judge(const CheckOptions& options, shim::Policy& policy) {
   const auto root = options.root.empty() ? std::nullopt : std::optional(options.root);
   if (!options.bundle.empty()) {
-    // Engines name a bundle's folder after the container.
-    const std::string folder = std::filesystem::path(host::without_links(options.bundle)).filename().string();
-    return shim::judge_create({options.bundle, options.id.empty() ? folder : options.id, root, true}, policy,
-                              host::kernel());
+    return shim::judge_create({options.bundle, id_of(options), root, true}, policy, host::kernel());
   }
   std::vector<std::string> globals;
   if (root) globals = {"--root", *root};
@@ -59,8 +63,11 @@ shim::Judgement judge(const CheckOptions& options, shim::Policy& policy) {
 
 int check(const CheckOptions& options) {
   shim::Policy policy;
-  const shim::Judgement judgement = judge(options, policy);
   const config::Settings& settings = policy.settings();
+  shim::Judgement judgement = judge(options, policy);
+  // The gates ask who it is only where that matters to them.
+  if (judgement.container.attributes.empty())
+    judgement.container = shim::identify(judgement.bundle, id_of(options), settings.engines);
   const char* gate = options.bundle.empty() ? "start" : "create";
   if (options.json)
     std::cout << shim::decision_record(judgement, {gate, settings.mode, shim::named_runtime(policy, options.runtime),

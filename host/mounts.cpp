@@ -87,7 +87,7 @@ dev_t own_mqueue_device() {
   const bool ours = static_cast<bool>(queue);
   if (!queue && errno == EEXIST)
     queue = Fd(mq_open(name.c_str(), O_RDONLY | O_CLOEXEC));  // somebody else's does as well
-  if (!queue && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EACCES))
+  if (!queue && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EACCES || errno == ENOSPC))
     throw Error(ErrorKind::unverifiable, "the host's message queues cannot be looked up: " + reason(errno));
   if (!queue) return 0;
   if (ours) mq_unlink(name.c_str());

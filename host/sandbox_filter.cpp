@@ -46,5 +46,7 @@ int main() {
   sock_filter step{};
   while (std::fread(&step, sizeof step, 1, bpf) == 1)
     std::printf("{%u, %u, %u, %uU},\n", unsigned{step.code}, unsigned{step.jt}, unsigned{step.jf}, step.k);
+  static_cast<void>(std::fclose(bpf));
+  seccomp_release(filter);
   return 0;
 }

@@ -52,7 +52,8 @@ std::string printable(std::string_view text, std::size_t limit) {
     const std::size_t length = utf8_length(text);
     const auto lead = static_cast<std::uint8_t>(text[0]);
     // C1 controls (U+0080 to U+009F) and U+2028/9 also end a line or steer a terminal.
-    const bool control = lead < 0x20 || lead == 0x7F || (lead == 0xC2 && static_cast<std::uint8_t>(text[1]) < 0xA0) ||
+    const bool control = lead < 0x20 || lead == 0x7F ||
+                         (length == 2 && lead == 0xC2 && static_cast<std::uint8_t>(text[1]) < 0xA0) ||
                          text.substr(0, 3) == "\xE2\x80\xA8" || text.substr(0, 3) == "\xE2\x80\xA9";
     if (length == 0 || control) {
       const std::size_t raw = length == 0 ? 1 : length;

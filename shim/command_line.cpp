@@ -218,8 +218,9 @@ class Parser {
   }
 
   bool mentions_gated_command() const {
-    return std::any_of(argv_.begin() + 1, argv_.end(),
-                       [](const std::string& word) { return creates(trimmed(word)) || trimmed(word) == "start"; });
+    return !argv_.empty() && std::any_of(argv_.begin() + 1, argv_.end(), [](const std::string& word) {
+      return creates(trimmed(word)) || trimmed(word) == "start";
+    });
   }
 
   const std::vector<std::string>& argv_;

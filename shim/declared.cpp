@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "host/error.h"
@@ -49,8 +50,11 @@ class HostMounts {
     }
     return device == *shm_device_;
   }
+  // Whether nobody asked for what is mounted below `path` yet.
+  bool first_look_below(const std::string& path) { return looked_below_.insert(path).second; }
 
  private:
+  std::set<std::string> looked_below_;
   std::optional<std::vector<host::Mount>> all_;
   std::optional<host::SharedFileSystems> shared_;
   std::optional<dev_t> shm_device_;
@@ -86,6 +90,7 @@ void add_shm(std::vector<Exposure>& exposures, const Source& source, HostMounts&
 
 // What comes in by mounts below a folder that is bound with all of them.
 void add_mounts_below(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
+  if (!mounts.first_look_below(source.path)) return;
   for (const host::Mount& mount : mounts.all()) {
     if (mount.point == source.path || !host::lies_in(mount.point, source.path)) continue;
     const std::string what = source.what + " brings in " + host::quoted(mount.point) + ", which is mounted below it";
