@@ -37,7 +37,7 @@ setup() {
         mount -t tmpfs tmpfs /run
         # crun does not work with the hybrid hierarchy; without this mount it is a plain version 1.
         if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
-        rm -rf /etc/docker /etc/ipcguard /var/lib/ipcguard /var/log/ipcguard /usr/local/bin/ipcguard*
+        rm -rf /etc/docker /etc/ipcguard /etc/logrotate.d/ipcguard /var/lib/ipcguard /var/log/ipcguard /usr/local/bin/ipcguard*
         mkdir -p /etc/docker
         : >"$1/ready"
         exec sleep infinity
