@@ -38,7 +38,7 @@ bool in_containers_storage(const std::string& bundle, Caller& caller) {
   const std::size_t n = parts.size();
   if (n < 4 || parts[n - 1] != "userdata" || parts[n - 2].size() != 64 || !parts[n - 3].ends_with("-containers"))
     return false;
-  const std::string folder = bundle.substr(0, bundle.size() - parts[n - 2].size() - std::string("//userdata").size());
+  const std::string folder = std::filesystem::path(bundle).parent_path().parent_path().string();
   struct stat stat {};
   const bool callers =
       lstat(folder.c_str(), &stat) == 0 && stat.st_uid == geteuid() && (stat.st_mode & (S_IWGRP | S_IWOTH)) == 0;

@@ -238,6 +238,8 @@ std::vector<std::string> overlay_folders(const Mount& mount) {
     add_folders(folders, unescaped(options.substr(0, end)));
     options.remove_prefix(std::min(end + 1, options.size()));
   }
+  for (std::string& folder : folders)
+    if (!folder.starts_with('/')) folder.insert(0, "/");
   return folders;
 }
 

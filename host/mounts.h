@@ -69,7 +69,8 @@ bool came_with_parent(const Mount& mount, const std::vector<Mount>& mounts, cons
 // The folders in options of overlay, e.g. "rw,lowerdir=/a:/b,upperdir=/c" (kernel, overlayfs.rst): what they hold can
 // be seen through the overlay. Commas divide options and colons folders where no backslash stands before them.
 std::vector<std::string> overlay_folders(std::string_view options);
-// Those of a mount; none if it is no overlay.
+// Those of a mount, as absolute paths; none if it is no overlay. Relative ones count from the root, which is where
+// engines mount from.
 std::vector<std::string> overlay_folders(const Mount& mount);
 
 // Whether `path` is `folder` or lies in it; both absolute and without links.

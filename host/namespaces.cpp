@@ -26,14 +26,8 @@ namespace {
 // PROC_IPC_INIT_INO, the inode of the initial IPC namespace in every kernel (include/linux/proc_ns.h).
 constexpr ino_t initial_ipc_inode = 4026531839;
 
-std::optional<NamespaceId> id_of(const char* path) {
-  struct stat stat {};
-  if (::stat(path, &stat) != 0) return std::nullopt;
-  return NamespaceId{stat.st_dev, stat.st_ino};
-}
-
 NamespaceId own_ipc() {
-  if (const auto id = id_of("/proc/self/ns/ipc")) return *id;
+  if (const auto id = own_namespace("ipc")) return *id;
   throw Error(ErrorKind::unverifiable,
               "the host's own IPC namespace cannot be told, /proc/self/ns/ipc: " + reason(errno));
 }
@@ -43,7 +37,8 @@ class RealKernel final : public Kernel {
   std::vector<NamespaceId> host_ipc() const override {
     const NamespaceId own = own_ipc();
     std::vector<NamespaceId> ids{own, {own.device, initial_ipc_inode}};
-    if (const auto init = id_of("/proc/1/ns/ipc")) ids.push_back(*init);  // unreadable in some sandboxes, even to root
+    if (const auto init = namespace_at("/proc/1/ns/ipc"))
+      ids.push_back(*init);  // unreadable in some sandboxes, even to root
     return ids;
   }
 
@@ -88,6 +83,14 @@ class RealKernel final : public Kernel {
 };
 
 }  // namespace
+
+std::optional<NamespaceId> namespace_at(const std::string& path) {
+  struct stat stat {};
+  if (::stat(path.c_str(), &stat) != 0) return std::nullopt;
+  return NamespaceId{stat.st_dev, stat.st_ino};
+}
+
+std::optional<NamespaceId> own_namespace(const std::string& type) { return namespace_at("/proc/self/ns/" + type); }
 
 const Kernel& kernel() {
   static const RealKernel real;

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,11 @@ struct NamespaceId {
   ino_t inode = 0;
   bool operator==(const NamespaceId&) const = default;
 };
+
+// The namespace whose file is at `path`, by what stat(2) says; nullopt, with errno, if there is none.
+std::optional<NamespaceId> namespace_at(const std::string& path);
+// Ours of `type` ("ipc", "pid", "mnt"); nullopt as above.
+std::optional<NamespaceId> own_namespace(const std::string& type);
 
 // What the gates ask the kernel about namespaces and processes. Tests put their own answers in its place.
 class Kernel {

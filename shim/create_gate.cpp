@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <iterator>
@@ -67,10 +66,8 @@ Judgement judge_create(const Request& request, Policy& policy, const host::Kerne
     const auto [bundle, folder] = read_bundle(request.bundle);
     const auto exposures = exposures_of(bundle, request, folder, policy.settings().engines, kernel);
     return judge(exposures, folder, request.id, policy);
-  } catch (const Error& error) {
-    return unjudged(host::without_links(request.bundle), request.id, error, policy);
-  } catch (const std::exception& error) {
-    return unjudged(host::without_links(request.bundle), request.id, unexpected(error), policy);
+  } catch (const std::exception& thrown) {
+    return unjudged(host::without_links(request.bundle), request.id, as_error(thrown), policy);
   }
 }
 

@@ -100,21 +100,18 @@ void add_mounts_below(std::vector<Exposure>& exposures, const Source& source, Ho
   }
 }
 
-// A folder that an overlay shows: relative ones count from the root, which is where engines mount from.
-void add_layer(std::vector<Exposure>& exposures, const std::string& what, const std::string& folder,
-               HostMounts& mounts) {
-  const std::string path = folder.starts_with('/') ? folder : "/" + folder;
-  const auto id = host::file_id(AT_FDCWD, path);
-  if (id && mounts.is_shm_device(id->device))
-    add_shm(exposures, {what + " is an overlay of " + host::quoted(folder) + ", which", *id, host::without_links(path)},
-            mounts);
-}
-
 // What can be seen through an overlay that the source lies on.
 void add_layers(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
   for (const host::Mount& mount : mounts.all()) {
     if (source.id.mount ? mount.id != *source.id.mount : mount.device != source.id.device) continue;
-    for (const std::string& folder : host::overlay_folders(mount)) add_layer(exposures, source.what, folder, mounts);
+    for (const std::string& folder : host::overlay_folders(mount)) {
+      const auto id = host::file_id(AT_FDCWD, folder);
+      if (id && mounts.is_shm_device(id->device))
+        add_shm(
+            exposures,
+            {source.what + " is an overlay of " + host::quoted(folder) + ", which", *id, host::without_links(folder)},
+            mounts);
+    }
   }
 }
 
@@ -154,17 +151,11 @@ void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declar
   if (declared.recursive && id->folder) add_mounts_below(exposures, source, mounts);
 }
 
-// Whether the namespace file `path` is the one that we are in; `own` is ours.
-bool is_own(const std::string& path, const char* own) {
-  struct stat theirs {
-  }, ours{};
-  return stat(path.c_str(), &theirs) == 0 && stat(own, &ours) == 0 && theirs.st_dev == ours.st_dev &&
-         theirs.st_ino == ours.st_ino;
-}
-
-// Whether a namespace that it declares, or does not, leaves the container in ours.
-bool stays_in(const std::optional<oci::Namespace>& declared, const char* own) {
-  return !declared || (declared->path && is_own(*declared->path, own));
+// Whether a namespace of that type that it declares, or does not, leaves the container in ours.
+bool stays_in_ours(const std::optional<oci::Namespace>& declared, const std::string& type) {
+  if (!declared) return true;
+  const auto joined = declared->path ? host::namespace_at(*declared->path) : std::nullopt;
+  return joined && joined == host::own_namespace(type);
 }
 
 }  // namespace
@@ -183,7 +174,7 @@ std::vector<Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const s
     else if (!joins_own_sandbox(bundle.annotations, joined, root, engine, kernel))
       exposures.push_back({ExposureKind::foreign_ipc, path + " is another container's IPC namespace"});
   }
-  if (stays_in(bundle.pid, "/proc/self/ns/pid"))
+  if (stays_in_ours(bundle.pid, "pid"))
     exposures.push_back({ExposureKind::host_proc, "linux.namespaces leaves it among the host's processes"});
   if (!bundle.mount || bundle.mount->path)
     exposures.push_back(

@@ -51,8 +51,9 @@ void require_sound_settings(const Policy& policy) {
                           "; no container is created until that is mended, and ipcguard validate lists all of it");
 }
 
-host::Error unexpected(const std::exception& error) {
-  return {host::ErrorKind::unverifiable, "it could not be judged: " + host::quoted(error.what(), 200)};
+host::Error as_error(const std::exception& thrown) {
+  if (const auto* error = dynamic_cast<const host::Error*>(&thrown)) return *error;
+  return {host::ErrorKind::unverifiable, "it could not be judged: " + host::quoted(thrown.what(), 200)};
 }
 
 }  // namespace shim

@@ -35,8 +35,8 @@ Judgement judge(const std::vector<config::Exposure>& exposures, const std::strin
 // That there is no judgement: refuse, because of `error`.
 Judgement unjudged(const std::string& bundle, const std::string& id, const host::Error& error, const Policy& policy);
 
-// What a library threw, as the error that no judgement could be made.
-host::Error unexpected(const std::exception& error);
+// What was thrown: an Error as it is, what a library threw as the one that no judgement could be made.
+host::Error as_error(const std::exception& thrown);
 
 // Throws host::Error (invalid_policy) if the settings are broken.
 void require_sound_settings(const Policy& policy);

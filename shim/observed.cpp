@@ -1,7 +1,6 @@
 #include "shim/observed.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -34,15 +33,13 @@ bool contains(const std::vector<dev_t>& devices, dev_t device) {
   return std::find(devices.begin(), devices.end(), device) != devices.end();
 }
 
-// Whether an overlay shows a folder of the host's /dev/shm. Relative ones count from the root, which is where engines
-// mount from.
+// Whether an overlay shows a folder of the host's /dev/shm.
 bool shows_shm(const host::Mount& mount, const View& view) {
   const auto folders = host::overlay_folders(mount);
   return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
-    const std::string path = folder.starts_with('/') ? folder : "/" + folder;
-    const auto id = host::file_id(AT_FDCWD, path);
+    const auto id = host::file_id(AT_FDCWD, folder);
     return id && id->device == view.shared.shm.device &&
-           host::part_of(*id, host::without_links(path), view.own).lies_in(view.shared.shm);
+           host::part_of(*id, host::without_links(folder), view.own).lies_in(view.shared.shm);
   });
 }
 
@@ -101,11 +98,12 @@ void add_open(std::vector<Exposure>& exposures, const host::Process::Open& file,
 
 std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const oci::RuntimeState& state,
                                               const std::optional<std::string>& root,
-                                              const host::EngineFolders& engines, const host::Kernel& kernel) {
+                                              const host::EngineFolders& engines, const host::Kernel& kernel,
+                                              const std::vector<NamespaceId>& host_ipc) {
   std::vector<Exposure> exposures;
   const std::string what = "its init, process " + std::to_string(init.pid()) + ", is in ";
   const NamespaceId ipc = init.namespace_id("ipc");
-  if (contains(kernel.host_ipc(), ipc)) {
+  if (contains(host_ipc, ipc)) {
     exposures.push_back({ExposureKind::host_ipc, what + "the host's IPC namespace"});
   } else if (state.ipc_path) {  // it joined one, by the runtime's own word
     const host::Engine engine = host::recognise(host::without_links(state.bundle), engines).engine;
@@ -113,20 +111,17 @@ std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const o
       exposures.push_back(
           {ExposureKind::foreign_ipc, what + "another container's IPC namespace, " + host::quoted(*state.ipc_path)});
   }
-  struct stat own {};
-  const NamespaceId pids = init.namespace_id("pid");
-  if (stat("/proc/self/ns/pid", &own) == 0 && pids == NamespaceId{own.st_dev, own.st_ino})
+  if (init.namespace_id("pid") == host::own_namespace("pid"))
     exposures.push_back({ExposureKind::host_proc, what + "the host's PID namespace"});
   return exposures;
 }
 
-std::vector<Exposure> exposures_of_files(const host::Process& init, const host::Kernel& kernel) {
+std::vector<Exposure> exposures_of_files(const host::Process& init, const std::vector<NamespaceId>& host_ipc) {
   std::vector<Exposure> exposures;
   const auto mounts = init.mounts(), own = host::mounts_of(AT_FDCWD);
   const auto shared = host::shared_file_systems(own, true);
   const View view{init, mounts, own, shared};
   for (const host::Mount& mount : mounts) add_mount(exposures, mount, view);
-  const auto host_ipc = kernel.host_ipc();
   for (const host::Process::Open& file : init.open_files()) add_open(exposures, file, view, host_ipc);
   return exposures;
 }

@@ -13,12 +13,15 @@
 
 namespace shim {
 
-// By the namespaces it is in. Throws host::Error.
+// By the namespaces it is in; `host_ipc` are the IPC namespaces that are the host's, as Kernel has them. Throws
+// host::Error.
 std::vector<config::Exposure> exposures_of_namespaces(const host::Process& init, const oci::RuntimeState& state,
                                                       const std::optional<std::string>& root,
-                                                      const host::EngineFolders& engines, const host::Kernel& kernel);
+                                                      const host::EngineFolders& engines, const host::Kernel& kernel,
+                                                      const std::vector<host::NamespaceId>& host_ipc);
 
 // By its mounts and by what it holds open. Throws host::Error.
-std::vector<config::Exposure> exposures_of_files(const host::Process& init, const host::Kernel& kernel);
+std::vector<config::Exposure> exposures_of_files(const host::Process& init,
+                                                 const std::vector<host::NamespaceId>& host_ipc);
 
 }  // namespace shim

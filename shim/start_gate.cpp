@@ -29,14 +29,14 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
     start.certain = state->start_time.has_value();
     if (objection) throw host::Error(*objection);
     require_sound_settings(policy);
-    auto exposures = exposures_of_namespaces(*start.init, *state, query.root, policy.settings().engines, kernel);
-    auto files = exposures_of_files(*start.init, kernel);
+    const auto host_ipc = kernel.host_ipc();
+    auto exposures =
+        exposures_of_namespaces(*start.init, *state, query.root, policy.settings().engines, kernel, host_ipc);
+    auto files = exposures_of_files(*start.init, host_ipc);
     std::move(files.begin(), files.end(), std::back_inserter(exposures));
     start.judgement = judge(exposures, bundle, query.id, policy);
-  } catch (const host::Error& error) {
-    start.judgement = unjudged(bundle, query.id, error, policy);
-  } catch (const std::exception& error) {
-    start.judgement = unjudged(bundle, query.id, unexpected(error), policy);
+  } catch (const std::exception& thrown) {
+    start.judgement = unjudged(bundle, query.id, as_error(thrown), policy);
   }
   return start;
 }
@@ -44,10 +44,8 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
 void end(const StartJudgement& refused) {
   if (!refused.init) return;
   // Without a start time (youki) its number may be another process's by now; one of the host's own is left alone.
-  struct stat own {};
-  if (!refused.certain && (stat("/proc/self/ns/mnt", &own) != 0 ||
-                           refused.init->namespace_id("mnt") == host::NamespaceId{own.st_dev, own.st_ino}))
-    return;
+  const auto own = host::own_namespace("mnt");
+  if (!refused.certain && (!own || refused.init->namespace_id("mnt") == *own)) return;
   if (!refused.init->kill())
     throw host::Error(host::ErrorKind::unverifiable,
                       "the refused container's process " + std::to_string(refused.init->pid()) +

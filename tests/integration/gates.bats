@@ -6,20 +6,6 @@ load ../lib/common
 load ../lib/mounts
 load ../lib/start_gate
 
-setup_file() {
-    isolation_start
-    host_memory
-}
-
-teardown_file() {
-    isolation_stop
-    host_memory_end
-}
-
-setup() { policy_reset; }
-
-teardown() { delete_containers; }
-
 # What a race won against the create gate leaves: created by the bare runtime, in the host's IPC namespace.
 slipped_through() {
     next_id

@@ -13,21 +13,6 @@ setup_file() {
     make_carry
 }
 
-teardown_file() {
-    isolation_stop
-    host_memory_end
-}
-
-setup() {
-    policy_reset
-    HELPERS=()
-}
-
-teardown() {
-    delete_containers
-    [ ${#HELPERS[@]} = 0 ] || kill "${HELPERS[@]}" 2>/dev/null || :
-}
-
 foreign_process() {
     unshare --ipc sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&- &
     FOREIGN=$!

@@ -7,26 +7,6 @@ load ../lib/common
 load ../lib/mounts
 load ../lib/start_gate
 
-setup_file() {
-    isolation_start
-    host_memory
-}
-
-teardown_file() {
-    isolation_stop
-    host_memory_end
-}
-
-setup() {
-    policy_reset
-    HELPERS=()
-}
-
-teardown() {
-    delete_containers
-    [ ${#HELPERS[@]} = 0 ] || kill "${HELPERS[@]}" 2>/dev/null || :
-}
-
 broken_settings() {
     created
     settings '.bogus = 1'

@@ -1,6 +1,27 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # lib/common.bash sets what it tells
 # Containers between create and start, and what the kernel says of them.
 
+# What every file of the gates' tests does around its tests; HELPERS are processes of a test's own.
+setup_file() {
+    isolation_start
+    host_memory
+}
+
+teardown_file() {
+    isolation_stop
+    host_memory_end
+}
+
+setup() {
+    policy_reset
+    HELPERS=()
+}
+
+teardown() {
+    delete_containers
+    [ ${#HELPERS[@]} = 0 ] || kill "${HELPERS[@]}" 2>/dev/null || :
+}
+
 # What `create` made is there.
 made() {
     [ "$status" = 0 ] || complain "not created: exit $status: $err" || return
