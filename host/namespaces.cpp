@@ -49,12 +49,14 @@ class RealKernel final : public Kernel {
     // runc hands paths to its init in a list that commas divide (libcontainer, bootstrapData).
     if (path.find(',') != std::string::npos)
       throw fail(ErrorKind::ambiguous_config, "runtimes differ on the comma in it");
-    Place place;
+    std::optional<Place> found;
     try {
-      place = follow(path, Links::namespaces);
+      found = follow(path, Links::namespaces);
     } catch (const Error& error) {
       throw Error(error.kind(), "the ipc namespace's path " + std::string(error.what()));
     }
+    if (!found) throw fail(ErrorKind::unverifiable, "it cannot be opened: " + reason(ENOENT));
+    const Place& place = *found;
     if (place.own) {
       // The runtime opens it before it leaves the namespaces it was started in, which are ours.
       if (place.own_rest == "ns/ipc") return own_ipc();

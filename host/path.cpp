@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -53,10 +55,10 @@ bool on_proc(int folder) {
   return fstatfs(folder, &where) == 0 && where.f_type == PROC_SUPER_MAGIC;
 }
 
-// Where the link opened as `link` leads.
-std::string read_link(int link) {
+// Where a link leads: readlinkat(2), for which an empty name is `folder` itself.
+std::string read_link(int folder, const std::string& name) {
   std::string target(PATH_MAX, '\0');
-  const ssize_t size = readlinkat(link, "", target.data(), target.size());
+  const ssize_t size = readlinkat(folder, name.c_str(), target.data(), target.size());
   target.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
   return target;
 }
@@ -66,22 +68,24 @@ class Walk {
  public:
   Walk(const std::string& path, Links links) : path_(path), links_(links), todo_(names_reversed(path)) { restart(); }
 
-  Place to_the_end() {
+  std::optional<Place> to_the_end() {
     while (!todo_.empty()) {
       const std::string name = todo_.back();
       todo_.pop_back();
       if (name == ".") continue;
       const bool to_namespace = todo_.empty() && is_namespace_folder(way_) && on_proc(here_.get());
       Fd next = open_next(name, to_namespace);
+      if (!next) return std::nullopt;
       struct stat stat {};
       if (fstat(next.get(), &stat) != 0) throw unopened();
       if (S_ISLNK(stat.st_mode)) {
         if (++followed_ > max_links) throw fail(ErrorKind::unverifiable, reason(ELOOP));
         if (on_proc(here_.get()) && follow_in_proc(name)) {
-          if (own_) return {Fd(), path_, true, rest()};
+          if (own_) return Place{Fd(), path_, true, rest()};
+          if (!here_) return std::nullopt;
           continue;
         }
-        follow_link(read_link(next.get()));
+        follow_link(read_link(next.get(), ""));
         continue;
       }
       if (name != "..")
@@ -90,7 +94,7 @@ class Walk {
         way_.pop_back();
       here_ = std::move(next);
     }
-    return {std::move(here_), "/" + joined(way_), false, {}};
+    return Place{std::move(here_), "/" + joined(way_), false, {}};
   }
 
  private:
@@ -106,10 +110,11 @@ class Walk {
     way_.clear();
   }
 
+  // Empty if there is none.
   Fd open_next(const std::string& name, bool through_link) const {
     Fd next(openat(here_.get(), name.c_str(), O_PATH | O_CLOEXEC | (through_link ? 0 : O_NOFOLLOW)));
     if (!next && in_own_folder()) throw changes_hands(name);  // what we have not the runtime may have
-    if (!next) throw unopened();
+    if (!next && errno != ENOENT) throw unopened();
     return next;
   }
 
@@ -141,6 +146,7 @@ class Walk {
     const bool same_for_both = name == "root" || name == "exe";
     if (links_ == Links::namespaces || (in_own_folder() && !same_for_both)) throw changes_hands(name);
     here_ = open_next(name, true);
+    if (!here_) return true;
     way_ = names_reversed(path_of(here_.get()));
     std::reverse(way_.begin(), way_.end());
     return true;
@@ -155,19 +161,29 @@ class Walk {
   bool own_ = false;
 };
 
+// Most paths need no walk: they lead past no magic link, and not into /proc. nullopt where one might, where there is
+// nothing, or where the kernel is older than 5.6.
+std::optional<Place> follow_plainly(const std::string& path) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_MAGICLINKS;
+  Fd fd(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+  if (!fd || on_proc(fd.get())) return std::nullopt;
+  std::string way = path_of(fd.get());
+  return Place{std::move(fd), std::move(way), false, {}};
+}
+
 }  // namespace
 
-Place follow(const std::string& path, Links links) {
+std::optional<Place> follow(const std::string& path, Links links) {
   if (path.empty() || path.front() != '/')
     throw Error(ErrorKind::ambiguous_config,
                 quoted(path) + ": runtimes take a relative path from different folders: give an absolute one");
   if (path.size() >= PATH_MAX) throw Error(ErrorKind::unverifiable, quoted(path) + ": " + reason(ENAMETOOLONG));
+  if (auto place = follow_plainly(path)) return place;
   return Walk(path, links).to_the_end();
 }
 
-std::string path_of(int fd) {
-  const Fd link(open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  return link ? read_link(link.get()) : std::string();
-}
+std::string path_of(int fd) { return read_link(AT_FDCWD, "/proc/self/fd/" + std::to_string(fd)); }
 
 }  // namespace host

@@ -2,6 +2,7 @@
 // process's own files, which are another file for the runtime than for us.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "host/fd.h"
@@ -28,9 +29,9 @@ enum class Links {
   all,
 };
 
-// Follows `path`, which must be absolute, as the kernel would, symbolic links included. Throws Error (unverifiable or
-// ambiguous_config).
-Place follow(const std::string& path, Links links);
+// Follows `path`, which must be absolute, as the kernel would, symbolic links included; nullopt if there is nothing.
+// Throws Error (unverifiable or ambiguous_config).
+std::optional<Place> follow(const std::string& path, Links links);
 
 // Where the kernel says that an open file is; empty if nowhere.
 std::string path_of(int fd);

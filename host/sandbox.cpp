@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -15,10 +16,13 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <exception>
 #include <iterator>
 #include <new>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "host/error.h"
 #include "host/fd.h"
@@ -35,8 +39,8 @@ using Clock = std::chrono::steady_clock;
 constexpr rlim_t max_cpu_seconds = 2;
 constexpr rlim_t max_memory = rlim_t{256} << 20U;
 constexpr std::chrono::seconds max_wait{10};
-constexpr std::chrono::milliseconds usual_wait{50};
 constexpr int exit_no_filter = 2;
+constexpr std::size_t frame_head = 2 * sizeof(std::uint64_t);  // outcome and size
 
 constexpr sock_filter filter[] = {
 #include "sandbox_filter.inc"
@@ -77,6 +81,7 @@ std::string framed_answer(const std::function<std::string()>& work) {
 #ifndef IPCGUARD_ASAN
   limit(RLIMIT_AS, max_memory);  // AddressSanitizer reserves terabytes
 #endif
+  mallopt(M_MMAP_MAX, 0);  // the filter allows the heap only
   if (dup2(answer, answer_fd) < 0 || !install_filter()) _exit(exit_no_filter);
   try {
     const std::string frame = framed_answer(work);
@@ -91,19 +96,10 @@ std::string framed_answer(const std::function<std::string()>& work) {
   _exit(0);
 }
 
-struct Child {
-  pid_t pid = -1;
-  Fd pidfd;
-};
-
 // fork() without an exit signal, so that the runtime is not left with a SIGCHLD that it knows nothing of, nor we
 // without an exit status where SIGCHLD is ignored. The raw call is safe here: there is one thread, and nothing waits
 // for atfork.
-Child fork_quietly() {
-  int pidfd = -1;
-  const auto pid = static_cast<pid_t>(syscall(SYS_clone, CLONE_PIDFD, nullptr, &pidfd, nullptr, nullptr));
-  return {pid, Fd(pid > 0 ? pidfd : -1)};
-}
+pid_t fork_quietly() { return static_cast<pid_t>(syscall(SYS_clone, 0, nullptr, nullptr, nullptr, nullptr)); }
 
 // Waits until `fd` has something to say, or the time has come; true if it has.
 bool wait_for(int fd, Clock::time_point until) {
@@ -115,19 +111,26 @@ bool wait_for(int fd, Clock::time_point until) {
   }
 }
 
-// Everything the child writes until it closes the pipe; nullopt where it writes more than it may or takes too long.
-std::optional<std::string> read_answer(const Child& child, int pipe, std::size_t most) {
-  const auto start = Clock::now();
-  // An answer mostly fits the pipe: then the one thing to wait for is the child's end, and we are woken only once.
-  wait_for(child.pidfd.get(), start + usual_wait);
+// Whether `bytes` are a whole frame.
+bool is_whole(std::string_view bytes) {
+  std::uint64_t size = 0;
+  if (bytes.size() < frame_head) return false;
+  std::memcpy(&size, bytes.data() + frame_head - sizeof size, sizeof size);
+  return bytes.size() - frame_head == size;
+}
+
+// What the child writes until its frame is whole or it closes the pipe; nullopt where it writes more than it may or
+// takes too long.
+std::optional<std::string> read_answer(int pipe, std::size_t most) {
+  const auto end = Clock::now() + max_wait;
   std::string bytes;
   char buffer[4096];
-  while (bytes.size() <= most && wait_for(pipe, start + max_wait)) {
+  while (bytes.size() <= most && wait_for(pipe, end)) {
     const ssize_t n = read(pipe, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return std::nullopt;
-    if (n == 0) return bytes;
     bytes.append(buffer, static_cast<std::size_t>(n));
+    if (n == 0 || is_whole(bytes)) return bytes.size() <= most ? std::optional(bytes) : std::nullopt;
   }
   return std::nullopt;
 }
@@ -139,6 +142,8 @@ int status_of(pid_t child) {
   return status;
 }
 
+std::vector<pid_t> answered;  // children that were not waited for yet
+
 }  // namespace
 
 std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer) {
@@ -149,19 +154,22 @@ std::string run_sandboxed(const std::function<std::string()>& work, std::size_t 
   if (pipe2(ends, O_CLOEXEC) != 0) throw fail("cannot be started: " + reason(errno));
   const Fd from_child(ends[0]);
   Fd to_parent(ends[1]);
-  const Child child = fork_quietly();
-  if (child.pid < 0) throw fail("cannot be started: " + reason(errno));
-  if (child.pid == 0) be_the_child(work, to_parent.get());
+  const pid_t child = fork_quietly();
+  if (child < 0) throw fail("cannot be started: " + reason(errno));
+  if (child == 0) be_the_child(work, to_parent.get());
   to_parent.reset();
 
-  constexpr std::size_t frame_head = 2 * sizeof(std::uint64_t);
-  const auto bytes = read_answer(child, from_child.get(), max_answer + frame_head);
-  if (!bytes) kill(child.pid, SIGKILL);
-  const int status = status_of(child.pid);
-  if (!bytes) throw fail("took too long or answered too much");
-  if (WIFEXITED(status) && WEXITSTATUS(status) == exit_no_filter)
-    throw fail("cannot be confined: seccomp is not to be had");
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw fail("died (wait status " + std::to_string(status) + ")");
+  const auto bytes = read_answer(from_child.get(), max_answer + frame_head);
+  if (bytes && is_whole(*bytes)) {
+    answered.push_back(child);
+  } else {
+    if (!bytes) kill(child, SIGKILL);
+    const int status = status_of(child);
+    if (!bytes) throw fail("took too long or answered too much");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == exit_no_filter)
+      throw fail("cannot be confined: seccomp is not to be had");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw fail("died (wait status " + std::to_string(status) + ")");
+  }
 
   Unpacker frame(*bytes);
   const std::uint64_t outcome = frame.number();
@@ -170,6 +178,14 @@ std::string run_sandboxed(const std::function<std::string()>& work, std::size_t 
   if (outcome == 0) return answer;
   if (outcome > 1 + static_cast<std::uint64_t>(ErrorKind::unverifiable)) throw fail("answered nonsense");
   throw Error(static_cast<ErrorKind>(outcome - 1), printable(answer, 1024));
+}
+
+void reap_sandboxed() {
+  for (const pid_t child : answered) {
+    kill(child, SIGKILL);  // whatever else it may be up to
+    status_of(child);
+  }
+  answered.clear();
 }
 
 }  // namespace host

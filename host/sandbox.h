@@ -12,4 +12,8 @@ namespace host {
 // an Error (unverifiable).
 std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer);
 
+// Waits for the end of children that have answered: the runtime must not inherit them. Until then that goes on beside
+// what the answer is needed for.
+void reap_sandboxed();
+
 }  // namespace host

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -121,9 +120,6 @@ std::optional<host::Place> follow(const std::string& path, const std::string& na
   try {
     return host::follow(path, host::Links::all);
   } catch (const Error& error) {
-    struct stat stat {};
-    if (error.kind() == ErrorKind::unverifiable && ::stat(path.c_str(), &stat) != 0 && errno == ENOENT)
-      return std::nullopt;
     throw Error(error.kind(), name + ": the source " + error.what());
   }
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "host/error.h"
+#include "host/sandbox.h"
 #include "host/text.h"
 
 namespace shim {
@@ -43,6 +44,7 @@ void become_runtime(const std::string& path, const std::vector<std::string>& arg
   std::vector<char*> words{const_cast<char*>(path.c_str())};  // execv does not write to them (POSIX, exec, RATIONALE)
   for (std::size_t at = 1; at < argv.size(); ++at) words.push_back(const_cast<char*>(argv[at].c_str()));
   words.push_back(nullptr);
+  host::reap_sandboxed();
   execv(path.c_str(), words.data());
   throw unusable(path, host::reason(errno));
 }

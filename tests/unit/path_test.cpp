@@ -20,13 +20,13 @@ using tests::TempFolder;
 
 namespace {
 
-// Where a path leads: "/path", "own REST", or the kind of failure.
+// Where a path leads: "/path", "own REST", "nothing", or the kind of failure.
 std::string lead(const std::string& path, Links links = Links::namespaces) {
   std::string out;
   const std::string kind = kind_of_failure([&] {
-    const host::Place place = follow(path, links);
-    out = place.own ? "own " + place.own_rest : place.path;
-    if (place.own == static_cast<bool>(place.fd)) out += " with an odd descriptor";
+    const auto place = follow(path, links);
+    out = !place ? "nothing" : place->own ? "own " + place->own_rest : place->path;
+    if (place && place->own == static_cast<bool>(place->fd)) out += " with an odd descriptor";
   });
   return kind.empty() ? out : kind;
 }
@@ -40,9 +40,10 @@ ino_t inode_of(const std::string& path) {
 }
 
 ino_t inode_at_the_end(const std::string& path) {
-  const host::Place place = follow(path, Links::namespaces);
+  const auto place = follow(path, Links::namespaces);
   struct stat stat {};
-  REQUIRE(fstat(place.fd.get(), &stat) == 0);
+  REQUIRE(place);
+  REQUIRE(fstat(place->fd.get(), &stat) == 0);
   return stat.st_ino;
 }
 
@@ -70,11 +71,14 @@ TEST_CASE("a relative path is ambiguous, also one that is empty or begins with a
   }
 }
 
-TEST_CASE("what is not there, or cannot be gone through, is unverifiable") {
+TEST_CASE("what is not there leads to nothing, and what cannot be gone through is unverifiable") {
   const TempFolder folder;
   folder.write("file", "");
-  for (const std::string& path : {folder / "none", folder / "none/x", folder / "none/../file", folder / "file/x",
-                                  folder / "file/..", folder / "file/../file"}) {
+  for (const std::string& path : {folder / "none", folder / "none/x", folder / "none/../file"}) {
+    CAPTURE(path);
+    CHECK(lead(path) == "nothing");
+  }
+  for (const std::string& path : {folder / "file/x", folder / "file/..", folder / "file/../file"}) {
     CAPTURE(path);
     CHECK(lead(path) == "unverifiable");
   }
@@ -109,9 +113,9 @@ TEST_CASE("symbolic links are followed, relative and absolute ones, in the middl
   // ".." of where a link leads, not of the link
   link(folder / "a/b", folder / "c/deep");
   CHECK(lead(folder / "c/deep/../b/file") == file);
-  CHECK(lead(folder / "c/deep/../other") == "unverifiable");
+  CHECK(lead(folder / "c/deep/../other") == "nothing");
   link("none", folder / "dangling");
-  CHECK(lead(folder / "dangling") == "unverifiable");
+  CHECK(lead(folder / "dangling") == "nothing");
   link("/", folder / "root");
   CHECK(lead(folder / "root/..") == "/");
   CHECK(lead((folder / "root") + file) == file);
@@ -173,12 +177,12 @@ TEST_CASE("another process's namespaces are reached, its other links are not") {
   CHECK(inode_at_the_end(task) == process.ipc().inode);
   CHECK(lead(process.proc("../" + std::to_string(process.pid()) + "/ns/ipc")) == process.proc("ns/ipc"));
   CHECK(lead(process.proc("ns")) == process.proc("ns"));
-  CHECK(lead(process.proc("ns/none")) == "unverifiable");
+  CHECK(lead(process.proc("ns/none")) == "nothing");
   for (const char* file : {"root", "root/", "root/proc", "cwd", "cwd/x", "exe", "fd/0", "fd/1", "task/../cwd"}) {
     CAPTURE(file);
     CHECK(lead(process.proc(file)) == "ambiguous-config");
   }
-  CHECK(lead(process.proc("fd/999")) == "unverifiable");
+  CHECK(lead(process.proc("fd/999")) == "nothing");
   CHECK(lead(process.proc("status")) == process.proc("status"));
 }
 
@@ -208,7 +212,7 @@ TEST_CASE("another mount of proc is known for what it is") {
            (lead(mounted + "/" + number + "/ns/ipc") == mounted + "/" + number + "/ns/ipc" ? "same" : "other") + "; " +
            lead(ns + "/none");
   });
-  CHECK(seen == "own ns/ipc; ambiguous-config; same; unverifiable");
+  CHECK(seen == "own ns/ipc; ambiguous-config; same; nothing");
 }
 
 TEST_CASE("where all links are followed, a process's own files are gone through as the runtime will") {
@@ -237,10 +241,10 @@ TEST_CASE("where all links are followed, what another process has open is reache
   CHECK(all(process.proc("root") + file) == file);
   CHECK(all(process.proc("root/..") + file) == file);
   CHECK(all(process.proc("cwd")) == std::filesystem::current_path().string());
-  CHECK(all(process.proc("cwd/none")) == "unverifiable");
-  CHECK(all(process.proc("fd/999")) == "unverifiable");
+  CHECK(all(process.proc("cwd/none")) == "nothing");
+  CHECK(all(process.proc("fd/999")) == "nothing");
   CHECK(all("file") == "ambiguous-config");
-  CHECK(all(folder / "none") == "unverifiable");
+  CHECK(all(folder / "none") == "nothing");
 }
 
 TEST_CASE("where all links are followed, what is the follower's own and will be another's is ambiguous still") {
