@@ -31,9 +31,11 @@ void explain(const shim::Judgement& judgement, config::Mode mode) {
   for (const config::JudgedExposure& judged : judgement.decision.exposures) {
     std::cout << "exposure: " << config::name_of(judged.exposure.kind) << ": " << judged.exposure.detail << ": "
               << config::name_of(judged.action);
-    if (!judged.exception.empty()) std::cout << " by " << host::quoted(judged.exception);
+    if (judged.exception)
+      std::cout << " by " << host::quoted(judged.exception->name) << ", " << host::printable(judged.exception->reason);
     std::cout << "\n";
   }
+  for (const std::string& warning : judgement.warnings) std::cout << "warning: " << warning << "\n";
   if (judgement.decision.exposures.empty() && !judgement.error)
     std::cout << "exposures: none, its IPC namespace is its own or its pod's\n";
   if (judgement.decision.outcome == config::Outcome::refuse) std::cout << shim::refusal_message(judgement) << "\n";

@@ -1,6 +1,9 @@
 #include "config/decision.h"
 
 #include <algorithm>
+#include <chrono>
+
+#include "host/text.h"
 
 namespace config {
 
@@ -14,10 +17,10 @@ JudgedExposure judge(const Exposure& exposure, const Container& container, const
     if (!exception.grants(exposure.kind) || !exception.matches(container)) continue;
     if (exception.expired(today)) {
       judged.expired.push_back(exception.name + " (on " + exception.expires + ")");
-    } else if (judged.action != Action::excepted || exception.name < judged.exception) {
+    } else if (!judged.exception || exception.name < judged.exception->name) {
       // Of several the first by name is told, whatever the order of files.
       judged.action = Action::excepted;
-      judged.exception = exception.name;
+      judged.exception = exception;
     }
   }
   return judged;
@@ -33,7 +36,28 @@ Outcome outcome_of(Action action) {
   return Outcome::refuse;
 }
 
+// The days since 1970 of a "YYYY-MM-DD".
+long days_of(std::string_view date) {
+  const auto number = [&](std::size_t at, std::size_t size) {
+    int value = 0;
+    for (const char c : date.substr(at, size)) value = value * 10 + (c - '0');
+    return value;
+  };
+  const std::chrono::year_month_day day{std::chrono::year(number(0, 4)),
+                                        std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                        std::chrono::day(static_cast<unsigned>(number(8, 2)))};
+  return std::chrono::sys_days(day).time_since_epoch().count();
+}
+
 }  // namespace
+
+std::string expiry_warning(const Exception& exception, std::string_view today) {
+  if (exception.expires.empty() || exception.expired(today)) return {};
+  const long left = days_of(exception.expires) - days_of(today);
+  if (left > soon) return {};
+  const std::string when = left == 0 ? "today" : "in " + std::to_string(left) + (left == 1 ? " day" : " days");
+  return "the exception " + host::quoted(exception.name) + " expires " + when + ", on " + exception.expires;
+}
 
 Decision decide(const std::vector<Exposure>& exposures, const Container& container, const Settings& settings,
                 const Allowlist& allowlist, std::string_view today) {

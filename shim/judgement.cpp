@@ -1,5 +1,6 @@
 #include "shim/judgement.h"
 
+#include <algorithm>
 #include <ctime>
 #include <set>
 #include <string>
@@ -28,7 +29,14 @@ Judgement judge(const std::vector<config::Exposure>& exposures, const std::strin
   if (exposures.empty() && !policy.settings().log.everything) return judgement;
   judgement.container = identify(bundle, id, policy.settings().engines);
   if (exposures.empty()) return judgement;
-  judgement.decision = config::decide(exposures, judgement.container, policy.settings(), policy.allowlist(), today());
+  const std::string day = today();
+  judgement.decision = config::decide(exposures, judgement.container, policy.settings(), policy.allowlist(), day);
+  for (const config::JudgedExposure& judged : judgement.decision.exposures) {
+    const std::string warning = judged.exception ? config::expiry_warning(*judged.exception, day) : std::string();
+    auto& warnings = judgement.warnings;
+    if (!warning.empty() && std::find(warnings.begin(), warnings.end(), warning) == warnings.end())
+      warnings.push_back(warning);
+  }
   std::set<std::string> files;  // the first problem of each
   for (const config::Problem& problem : policy.allowlist().problems)
     if (files.insert(problem.file).second) judgement.allowlist_problems.push_back(problem.text());

@@ -21,6 +21,8 @@ struct Judgement {
   // Why allowlist files grant nothing, one of which may be missed in the decision; one for each file.
   std::vector<std::string> allowlist_problems;
 
+  std::vector<std::string> warnings;  // of the exceptions that granted something
+
   // Whether the mode lets it run.
   bool runs(config::Mode mode) const {
     return decision.outcome != config::Outcome::refuse || mode == config::Mode::audit;

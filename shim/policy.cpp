@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sha256.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,8 +18,8 @@ namespace shim {
 
 namespace {
 
-constexpr host::FileRules settings_rules{host::Owner::root, std::size_t{1} << 20U, host::ErrorKind::invalid_policy};
-constexpr host::FileRules rules{host::Owner::root, std::size_t{16} << 20U, host::ErrorKind::invalid_policy};
+constexpr std::size_t max_settings = std::size_t{1} << 20U;
+constexpr std::size_t max_allowlist = std::size_t{16} << 20U;  // each file
 
 config::Problem whole_file(const std::string& path, const std::string& message) { return {path, 0, 0, message}; }
 
@@ -39,8 +40,9 @@ std::vector<std::string> json_files(DIR* folder) {
 }
 
 // What is wrong with a folder: whoever may write to it may replace what is in it.
-std::string folder_fault(const struct stat& stat) {
-  if (!host::owned_by_root(stat)) return "it must belong to root: chown root it";
+std::string folder_fault(const struct stat& stat, host::Owner owner) {
+  const bool callers = owner == host::Owner::root_or_caller && stat.st_uid == geteuid();
+  if (!host::owned_by_root(stat) && !callers) return "it must belong to root: chown root it";
   if ((stat.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others may write to it: chmod go-w it";
   return {};
 }
@@ -53,16 +55,17 @@ void add(SHA2_CTX& hash, const std::string& part) {
 
 }  // namespace
 
-Policy::Policy(std::string settings_path, std::string allowlist_path)
-    : settings_path_(std::move(settings_path)), allowlist_path_(std::move(allowlist_path)) {
+Policy::Policy(std::string settings_path, std::string allowlist_path, host::Owner owner)
+    : settings_path_(std::move(settings_path)), allowlist_path_(std::move(allowlist_path)), owner_(owner) {
   const std::string folder = settings_path_.substr(0, settings_path_.rfind('/') + 1);
   struct stat stat {};
   if (!folder.empty() && ::stat(folder.c_str(), &stat) == 0)
-    if (const std::string fault = folder_fault(stat); !fault.empty())
+    if (const std::string fault = folder_fault(stat, owner_); !fault.empty())
       settings_.problems.push_back(whole_file(folder, fault));
   if (!settings_.problems.empty()) return;
   try {
-    if (auto file = host::read_file(AT_FDCWD, settings_path_, settings_rules, settings_path_)) {
+    const host::FileRules rules{owner_, max_settings, host::ErrorKind::invalid_policy};
+    if (auto file = host::read_file(AT_FDCWD, settings_path_, rules, settings_path_)) {
       settings_ = config::parse_settings(settings_path_, file->text);
       settings_file_.push_back({settings_path_, std::move(file->text)});
     }
@@ -91,11 +94,12 @@ void Policy::read_allowlist_files() {
     return;
   }
   struct stat stat {};
-  const std::string fault = fstat(dirfd(folder.get()), &stat) == 0 ? folder_fault(stat) : host::reason(errno);
+  const std::string fault = fstat(dirfd(folder.get()), &stat) == 0 ? folder_fault(stat, owner_) : host::reason(errno);
   if (!fault.empty()) {
     unreadable_.push_back(whole_file(allowlist_path_, fault));
     return;
   }
+  const host::FileRules rules{owner_, max_allowlist, host::ErrorKind::invalid_policy};
   for (const std::string& name : json_files(folder.get())) {
     const std::string path = allowlist_path_ + "/" + name;
     try {

@@ -8,14 +8,16 @@
 
 #include "config/allowlist.h"
 #include "config/settings.h"
+#include "host/file.h"
 
 namespace shim {
 
 class Policy {
  public:
   // Reads the settings. Nothing is thrown: what is wrong is among the problems. No file means the defaults.
+  // `owner` is whom the files and their folders may belong to: a policy that is only tried may be its author's.
   explicit Policy(std::string settings_path = config::settings_path,
-                  std::string allowlist_path = config::allowlist_path);
+                  std::string allowlist_path = config::allowlist_path, host::Owner owner = host::Owner::root);
 
   const config::Settings& settings() const { return settings_.settings; }
   // With one of these no container may be created.
@@ -34,6 +36,7 @@ class Policy {
   void read_allowlist_files();
 
   std::string settings_path_, allowlist_path_;
+  host::Owner owner_;
   config::SettingsFile settings_;
   std::vector<File> settings_file_;  // none or one
   std::optional<std::vector<File>> allowlist_files_;

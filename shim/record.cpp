@@ -15,16 +15,40 @@ using config::ExposureKind;
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
+// Adds what is known; the record's fixed fields are there always, the others where they say something.
+void add(Json& object, const char* name, const std::string& value) {
+  if (!value.empty()) object[name] = value;
+}
+
+Json exposure_of(const config::JudgedExposure& judged) {
+  Json exposure = {{"kind", config::name_of(judged.exposure.kind)},
+                   {"detail", judged.exposure.detail},
+                   {"action", config::name_of(judged.action)},
+                   {"exception", judged.exception ? Json(judged.exception->name) : Json(nullptr)}};
+  if (judged.exception) {
+    add(exposure, "reason", judged.exception->reason);
+    add(exposure, "owner", judged.exception->owner);
+    add(exposure, "expires", judged.exception->expires);
+  }
+  if (!judged.expired.empty()) exposure["expired"] = judged.expired;
+  return exposure;
+}
+
 Json container_of(const Judgement& judgement) {
   const auto attribute = [&](std::string_view name) {
     return text_or_null(judgement.container.attribute(name).value_or(""));
   };
-  return {{"engine", host::name_of(judgement.container.engine)},
-          {"id", attribute("id")},
-          {"name", attribute("name")},
-          {"image", attribute("image")},
-          {"namespace", attribute("namespace")},
-          {"pod", attribute("pod")}};
+  Json container = {{"engine", host::name_of(judgement.container.engine)},
+                    {"id", attribute("id")},
+                    {"name", attribute("name")},
+                    {"image", attribute("image")},
+                    {"namespace", attribute("namespace")},
+                    {"pod", attribute("pod")}};
+  add(container, "container", judgement.container.attribute("container").value_or(""));
+  add(container, "image_id", judgement.container.attribute("image_id").value_or(""));
+  if (!judgement.container.labels.empty()) container["labels"] = judgement.container.labels;
+  add(container, "unestablished", judgement.container.unestablished);
+  return container;
 }
 
 // What to do instead, for whoever wanted the container.
@@ -73,24 +97,21 @@ std::string utc(std::chrono::system_clock::time_point time, bool milliseconds) {
 
 std::string decision_record(const Judgement& judgement, const Circumstances& circumstances) {
   Json exposures = Json::array();
-  for (const config::JudgedExposure& judged : judgement.decision.exposures)
-    exposures.push_back({{"kind", config::name_of(judged.exposure.kind)},
-                         {"detail", judged.exposure.detail},
-                         {"action", config::name_of(judged.action)},
-                         {"exception", text_or_null(judged.exception)}});
+  for (const config::JudgedExposure& judged : judgement.decision.exposures) exposures.push_back(exposure_of(judged));
   Json error = nullptr;
   if (judgement.error) error = {{"kind", host::name_of(judgement.error->kind())}, {"detail", judgement.error->what()}};
-  const Json record = {{"time", utc(circumstances.time, true)},
-                       {"decision", config::name_of(judgement.decision.outcome)},
-                       {"gate", circumstances.gate},
-                       {"mode", config::name_of(circumstances.mode)},
-                       {"exposures", exposures},
-                       {"error", error},
-                       {"container", container_of(judgement)},
-                       {"bundle", text_or_null(judgement.bundle)},
-                       {"runtime", text_or_null(circumstances.runtime)},
-                       {"policy", circumstances.policy},
-                       {"version", IPCGUARD_VERSION}};
+  Json record = {{"time", utc(circumstances.time, true)},
+                 {"decision", config::name_of(judgement.decision.outcome)},
+                 {"gate", circumstances.gate},
+                 {"mode", config::name_of(circumstances.mode)},
+                 {"exposures", exposures},
+                 {"error", error},
+                 {"container", container_of(judgement)},
+                 {"bundle", text_or_null(judgement.bundle)},
+                 {"runtime", text_or_null(circumstances.runtime)},
+                 {"policy", circumstances.policy},
+                 {"version", IPCGUARD_VERSION}};
+  if (!judgement.warnings.empty()) record["warnings"] = judgement.warnings;
   // Arguments and paths may be any bytes: what is not UTF-8 becomes U+FFFD.
   return record.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -95,7 +95,8 @@ struct Case {
 std::string as_text(const Decision& decision) {
   std::string out(config::name_of(decision.outcome));
   for (const auto& judged : decision.exposures)
-    out += " " + std::string(config::name_of(judged.action)) + "(" + judged.exception + ")";
+    out += " " + std::string(config::name_of(judged.action)) + "(" +
+           (judged.exception ? judged.exception->name : std::string()) + ")";
   return out;
 }
 
@@ -202,11 +203,11 @@ TEST_CASE("the outcome is the worst of the actions, and is excepted only by one 
     for (const auto& judged : decision.exposures) {
       if (judged.action == Action::warn) worst = std::max(worst, Outcome::warn);
       if (judged.action == Action::refuse) worst = std::max(worst, Outcome::refuse);
-      if ((judged.action == Action::excepted) == judged.exception.empty()) FAIL_CHECK("round " << round);
-      if (judged.exception.empty()) continue;
+      if ((judged.action == Action::excepted) == !judged.exception) FAIL_CHECK("round " << round);
+      if (!judged.exception) continue;
       const auto& list = one.allowlist.exceptions;
       const bool stands = std::any_of(list.begin(), list.end(), [&](const Exception& exception) {
-        return exception.name == judged.exception && exception.grants(judged.exposure.kind) &&
+        return exception.name == judged.exception->name && exception.grants(judged.exposure.kind) &&
                (exception.expires.empty() || exception.expires >= one.today);
       });
       if (!stands) FAIL_CHECK("round " << round);

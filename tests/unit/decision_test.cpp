@@ -49,7 +49,7 @@ std::string as_text(const Decision& decision) {
   std::string out(config::name_of(decision.outcome));
   for (const auto& judged : decision.exposures) {
     out += " " + std::string(config::name_of(judged.exposure.kind)) + ":" + std::string(config::name_of(judged.action));
-    if (!judged.exception.empty()) out += "(" + judged.exception + ")";
+    if (judged.exception) out += "(" + judged.exception->name + ")";
     for (const std::string& expired : judged.expired) out += "[" + expired + "]";
   }
   return out;
@@ -138,6 +138,19 @@ TEST_CASE("an exception that has expired is absent, and its name and day are tol
         "refuse host-ipc:refuse");
   CHECK(decided({ipc}, {grant("g", "a", {ipc}, "2026-11-20"), grant("h", "a", {ipc})}).substr(0, 27) ==
         "allow host-ipc:excepted(h)[");
+}
+
+TEST_CASE("an exception warns in the last 14 days that it holds, and at no other time") {
+  const auto warning = [](const std::string& expires, const char* day) {
+    return config::expiry_warning(grant("g", "a", {ipc}, expires), day);
+  };
+  CHECK(warning("2026-12-05", today) == "the exception 'g' expires in 14 days, on 2026-12-05");
+  CHECK(warning("2026-11-22", today) == "the exception 'g' expires in 1 day, on 2026-11-22");
+  CHECK(warning("2026-11-21", today) == "the exception 'g' expires today, on 2026-11-21");
+  CHECK(warning("2024-03-01", "2024-02-28") == "the exception 'g' expires in 2 days, on 2024-03-01");
+  CHECK(warning("2026-12-06", today).empty());
+  CHECK(warning("2026-11-20", today).empty());
+  CHECK(warning("", today).empty());
 }
 
 TEST_CASE("who is not established matches nothing") {

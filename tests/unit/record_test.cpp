@@ -31,6 +31,16 @@ Circumstances circumstances() {
   return {"create", config::Mode::enforce, "/usr/bin/runc", "sha256:00", at(design_day, 0)};
 }
 
+config::Exception granted(const std::string& name, const std::string& reason, const std::string& owner,
+                          const std::string& expires) {
+  config::Exception exception;
+  exception.name = name;
+  exception.reason = reason;
+  exception.owner = owner;
+  exception.expires = expires;
+  return exception;
+}
+
 Judgement refused(ExposureKind kind, const std::string& detail) {
   Judgement judgement;
   judgement.decision = {Outcome::refuse, {{{kind, detail}, Action::refuse, {}, {}}}};
@@ -92,19 +102,27 @@ TEST_CASE("a refusal is recorded as the design says, field by field") {
 
 TEST_CASE("what was excepted, and by what, is recorded; what is not known is null") {
   Judgement judgement;
-  judgement.decision = {Outcome::warn,
-                        {{{ExposureKind::foreign_ipc, "x"}, Action::excepted, "gpu", {}},
-                         {{ExposureKind::host_proc, "y"}, Action::warn, {}, {"old"}}}};
+  judgement.decision = {
+      Outcome::warn,
+      {{{ExposureKind::foreign_ipc, "x"}, Action::excepted, granted("gpu", "MPS", "ml", "2026-12-01"), {}},
+       {{ExposureKind::host_proc, "y"}, Action::warn, {}, {"old"}}}};
+  judgement.warnings = {"soon"};
+  judgement.container.attributes = {{"container", "c"}, {"image_id", "sha256:1"}};
+  judgement.container.labels = {{"k", "v"}};
+  judgement.container.unestablished = "why";
   Circumstances how = circumstances();
   how.gate = "start";
   how.mode = config::Mode::audit;
   how.runtime.clear();
   CHECK(decision_record(judgement, how) ==
         R"({"time":"2026-11-21T20:00:00.000Z","decision":"warn","gate":"start","mode":"audit",)"
-        R"("exposures":[{"kind":"foreign-ipc","detail":"x","action":"excepted","exception":"gpu"},)"
-        R"({"kind":"host-proc","detail":"y","action":"warn","exception":null}],"error":null,)"
-        R"("container":{"engine":"unknown","id":null,"name":null,"image":null,"namespace":null,"pod":null},)"
-        R"("bundle":null,"runtime":null,"policy":"sha256:00","version":")" IPCGUARD_VERSION R"("})");
+        R"("exposures":[{"kind":"foreign-ipc","detail":"x","action":"excepted","exception":"gpu",)"
+        R"("reason":"MPS","owner":"ml","expires":"2026-12-01"},)"
+        R"({"kind":"host-proc","detail":"y","action":"warn","exception":null,"expired":["old"]}],"error":null,)"
+        R"("container":{"engine":"unknown","id":null,"name":null,"image":null,"namespace":null,"pod":null,)"
+        R"("container":"c","image_id":"sha256:1","labels":{"k":"v"},"unestablished":"why"},)"
+        R"("bundle":null,"runtime":null,"policy":"sha256:00","version":")" IPCGUARD_VERSION
+        R"(","warnings":["soon"]})");
 }
 
 TEST_CASE("an error is recorded with its kind") {
@@ -159,7 +177,8 @@ TEST_CASE("what is recorded: all but plain private containers, or all") {
   CHECK_FALSE(shim::is_recorded(plain, notable));
   CHECK(shim::is_recorded(exposed, notable));
   CHECK(shim::is_recorded(failed, notable));
-  exposed.decision = {Outcome::allow, {{{ExposureKind::host_ipc, "x"}, Action::excepted, "e", {}}}};
+  exposed.decision = {Outcome::allow,
+                      {{{ExposureKind::host_ipc, "x"}, Action::excepted, granted("e", "", "", ""), {}}}};
   CHECK(shim::is_recorded(exposed, notable));
 }
 
@@ -200,7 +219,7 @@ TEST_CASE("a refusal names each exposure that is refused, and none that is not")
   auto& exposures = judgement.decision.exposures;
   exposures.push_back({{ExposureKind::host_shm, "two"}, Action::refuse, {}, {}});
   exposures.push_back({{ExposureKind::host_proc, "three"}, Action::warn, {}, {}});
-  exposures.push_back({{ExposureKind::foreign_ipc, "four"}, Action::excepted, "e", {}});
+  exposures.push_back({{ExposureKind::foreign_ipc, "four"}, Action::excepted, granted("e", "", "", ""), {}});
   const std::string message = refusal_message(judgement);
   CHECK(message.find("host-ipc: one; host-shm: two; ") != std::string::npos);
   CHECK(message.find("three") == std::string::npos);
