@@ -7,10 +7,9 @@
 
 #include "host/error.h"
 #include "host/mounts.h"
-#include "host/sandbox.h"
 #include "host/text.h"
 #include "host/wire.h"
-#include "oci/strict_json.h"
+#include "oci/sandboxed.h"
 
 namespace oci {
 
@@ -179,13 +178,7 @@ std::optional<Namespace> unpack_namespace(host::Unpacker& facts) {
 }  // namespace
 
 Bundle read_bundle(std::string_view document) {
-  const std::string answer = host::run_sandboxed(
-      [document] {
-        BundleListener listener;
-        read_strictly(document, config_json, listener);
-        return listener.packed();
-      },
-      max_answer);
+  const std::string answer = read_sandboxed(document, config_json, BundleListener(), max_answer);
   host::Unpacker facts(answer);
   Bundle bundle;
   for (auto* one : {&bundle.ipc, &bundle.pid, &bundle.mount}) *one = unpack_namespace(facts);

@@ -4,11 +4,10 @@
 
 #include "host/error.h"
 #include "host/file.h"
-#include "host/sandbox.h"
 #include "host/text.h"
 #include "host/wire.h"
 #include "oci/bundle.h"
-#include "oci/strict_json.h"
+#include "oci/sandboxed.h"
 
 namespace oci {
 
@@ -128,13 +127,7 @@ std::optional<DockerRecord> read_docker_record(const std::string& data_root, con
   constexpr host::FileRules rules{host::Owner::root, max_document, host::ErrorKind::unverifiable};
   const auto file = host::read_file(AT_FDCWD, path, rules, shown);
   if (!file) return std::nullopt;
-  const std::string answer = host::run_sandboxed(
-      [&] {
-        RecordListener listener;
-        read_strictly(file->text, config_v2, listener);
-        return listener.packed();
-      },
-      max_answer);
+  const std::string answer = read_sandboxed(file->text, config_v2, RecordListener(), max_answer);
   host::Unpacker facts(answer);
   std::string texts[label];
   for (std::string& text : texts) text = facts.text();
@@ -155,13 +148,7 @@ std::optional<StorageRecord> read_storage_record(const std::string& folder, cons
     if (!file) continue;
     std::string answer;
     try {
-      answer = host::run_sandboxed(
-          [&] {
-            StorageListener listener(id);
-            read_strictly(file->text, containers_json, listener);
-            return listener.packed();
-          },
-          max_answer);
+      answer = read_sandboxed(file->text, containers_json, StorageListener(id), max_answer);
     } catch (const host::Error& error) {
       throw host::Error(host::ErrorKind::unverifiable, shown + ": " + error.what());
     }
