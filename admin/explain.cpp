@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -109,7 +109,8 @@ Explanation explain_record(const Record& record, shim::Policy& policy) {
   out.policy = policy.hash();
   const auto& exposures = judgement.decision.exposures;
   std::vector<config::Exposure> seen;
-  for (const config::JudgedExposure& judged : exposures) seen.push_back(judged.exposure);
+  std::transform(exposures.begin(), exposures.end(), std::back_inserter(seen),
+                 [](const config::JudgedExposure& judged) { return judged.exposure; });
   const config::Decision decided = config::decide(seen, judgement.container, policy.settings(), allowlist, today());
   if (!policy.settings_problems().empty())
     out.objection = policy.settings_problems().front().text();

@@ -1,17 +1,18 @@
 // Exceptions that would have admitted what was refused, as narrow as what is known of the containers permits.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <map>
 #include <ostream>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "admin/records.h"
 #include "config/vocabulary.h"
+#include "host/engine.h"
 
 namespace admin {
 
@@ -31,7 +32,9 @@ class Suggestions {
   struct Identity {
     host::Engine engine;
     std::vector<std::pair<std::string, std::string>> attributes;
-    auto operator<=>(const Identity&) const = default;
+    bool operator<(const Identity& other) const {
+      return std::tie(engine, attributes) < std::tie(other.engine, other.attributes);
+    }
   };
   struct Group {
     std::size_t records = 0;
