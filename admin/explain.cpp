@@ -24,7 +24,7 @@ using Json = nlohmann::ordered_json;
 using config::Action;
 using config::ExposureKind;
 
-// The latest record of a container, as the log goes by.
+// Finds the latest record of a container while the log goes by.
 class Search {
  public:
   explicit Search(std::string id) : id_(std::move(id)) {}
@@ -32,11 +32,11 @@ class Search {
   void add(const Record& record) {
     const std::string id = record.judgement.container.attribute("id").value_or("");
     if (id == id_)
-      exact_ = record;
+      keep(record, exact_);
     else if (record.judgement.container.attribute("name") == id_)
-      named_ = record;
+      keep(record, named_);
     else if (is_called(record.judgement.container, id_)) {
-      begun_ = record;
+      keep(record, begun_);
       if (ids_.size() <= max_told) ids_.insert(id);
     }
   }
@@ -56,6 +56,11 @@ class Search {
   }
 
  private:
+  // By its time: rotated files may come in any order.
+  static void keep(const Record& record, std::optional<Record>& latest) {
+    if (!latest || record.time >= latest->time) latest = record;
+  }
+
   static constexpr std::size_t max_told = 5;
   std::string id_;
   std::optional<Record> exact_, named_, begun_;
