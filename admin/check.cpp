@@ -34,8 +34,8 @@ shim::Judgement judge(const CheckOptions& options, shim::Policy& policy) {
     return shim::judge_create({options.bundle, id_of(options), root, true}, policy, host::kernel());
   }
   if (auto running = judge_running(options.id, options.root, options.runtime, policy)) return std::move(*running);
-  return shim::unjudged({}, options.id, {host::ErrorKind::unverifiable, "there is no such container, or it has ended"},
-                        policy);
+  return shim::unjudged({{}, options.id},
+                        {host::ErrorKind::unverifiable, "there is no such container, or it has ended"}, policy);
 }
 
 }  // namespace
@@ -45,8 +45,7 @@ int check(const CheckOptions& options) {
   const config::Settings& settings = policy.settings();
   shim::Judgement judgement = judge(options, policy);
   // The gates ask who it is only where that matters to them.
-  if (judgement.container.attributes.empty())
-    judgement.container = shim::identify(judgement.bundle, id_of(options), settings.engines);
+  if (judgement.container.attributes.empty()) judgement.container = shim::identify(judgement.subject, settings.engines);
   const char* gate = options.bundle.empty() ? "start" : "create";
   if (options.json) {
     std::cout << shim::decision_record(judgement, {gate, settings.mode, shim::named_runtime(policy, options.runtime),

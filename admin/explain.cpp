@@ -72,7 +72,7 @@ std::optional<Record> judged_now(const ExplainOptions& options, shim::Policy& po
   auto judgement = judge_running(options.id, options.root, "default", policy);
   if (!judgement) return std::nullopt;
   if (judgement->container.attributes.empty())
-    judgement->container = shim::identify(judgement->bundle, options.id, policy.settings().engines);
+    judgement->container = shim::identify(judgement->subject, policy.settings().engines);
   const shim::Circumstances circumstances{"start", policy.settings().mode, "", policy.hash(),
                                           std::chrono::system_clock::now()};
   return parse_record(shim::decision_record(*judgement, circumstances));

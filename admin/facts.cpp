@@ -24,7 +24,7 @@ std::optional<shim::Judgement> judge_running(const std::string& id, const std::s
 void write_facts(std::ostream& out, const shim::Judgement& judgement, config::Mode mode) {
   out << "decision: " << config::name_of(judgement.decision.outcome)
       << (mode == config::Mode::audit ? " (mode audit: it runs all the same)" : "") << "\n";
-  out << "bundle: " << host::printable(judgement.bundle) << "\n";
+  out << "bundle: " << host::printable(judgement.subject.bundle) << "\n";
   out << "engine: " << host::name_of(judgement.container.engine) << "\n";
   for (const auto& [name, value] : judgement.container.attributes)
     if (name != "bundle") out << name << ": " << host::printable(value) << "\n";

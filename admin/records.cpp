@@ -110,8 +110,9 @@ std::optional<Record> parse_record(std::string_view line) {
     for (const Json& exposure : member(json, "exposures"))
       judgement.decision.exposures.push_back(exposure_of(exposure));
     if (const Json& error = member(json, "error"); !error.is_null()) judgement.error = error_of(error);
-    judgement.bundle = text(json, "bundle");
-    judgement.container = container_of(member(json, "container"), judgement.bundle);
+    judgement.subject.bundle = text(json, "bundle");
+    judgement.container = container_of(member(json, "container"), judgement.subject.bundle);
+    judgement.subject.id = judgement.container.attribute("id").value_or("");
     for (const Json& warning : member(json, "warnings"))
       if (warning.is_string()) judgement.warnings.push_back(warning.get<std::string>());
     record.text = line;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "admin/commands.h"
+#include "config/allowlist.h"
 #include "config/date.h"
 #include "host/text.h"
 #include "shim/record.h"
@@ -61,9 +62,16 @@ Suggestions::Identity Suggestions::identity_of(const config::Container& containe
   // Where the engine's own record could not be used, all that is left is what whoever called it said.
   if (!std::all_of(naming->required.begin(), naming->required.end(), known)) naming = &naming_of(host::Engine::unknown);
   Identity identity{container.engine, {}};
-  for (const auto* names : {&naming->required, &naming->optional})
-    for (const char* name : *names)
-      if (known(name)) identity.attributes.emplace_back(name, *container.attribute(name));
+  for (const auto* names : {&naming->required, &naming->optional}) {
+    for (const char* name : *names) {
+      // An image goes by several names, of which the longest is the fully qualified one; the beginning of an id by
+      // none.
+      const auto texts = config::texts_of(container, name);
+      const auto longest = std::max_element(
+          texts.begin(), texts.end(), [](const auto& one, const auto& other) { return one.size() < other.size(); });
+      if (longest != texts.end()) identity.attributes.emplace_back(name, *longest);
+    }
+  }
   return identity;
 }
 

@@ -1,6 +1,7 @@
 #include "config/explain.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 #include "host/text.h"
@@ -18,19 +19,8 @@ std::string alternatives(const Globs& globs) {
   return globs.size() > max_listed ? out + " or one of " + std::to_string(globs.size() - max_listed) + " more" : out;
 }
 
-template <class Values>
-void add_failed(const std::map<std::string, Globs>& conditions, const Values& values, bool labels,
-                std::vector<std::string>& failed) {
-  for (const auto& [name, globs] : conditions) {
-    const auto value = values.find(name);
-    const auto matches = [&, &any = globs] {
-      return std::any_of(any.begin(), any.end(), [&](const auto& glob) { return glob_matches(glob, value->second); });
-    };
-    if (value != values.end() && matches()) continue;
-    const std::string is = value == values.end() ? "is not known" : "is " + host::quoted(value->second, 256);
-    failed.push_back((labels ? "label " + host::quoted(name, 128) : name) + " " + is + ", wanted " +
-                     alternatives(globs));
-  }
+std::string failure(const std::string& what, const std::optional<std::string>& value, const Globs& globs) {
+  return what + (value ? " is " + host::quoted(*value, 256) : " is not known") + ", wanted " + alternatives(globs);
 }
 
 std::vector<std::string> failed_of(const Exception& exception, const std::vector<ExposureKind>& wanted,
@@ -42,8 +32,18 @@ std::vector<std::string> failed_of(const Exception& exception, const std::vector
       engines += (engines.empty() ? "" : " or ") + std::string(host::name_of(engine));
     failed.push_back("engine is " + std::string(host::name_of(container.engine)) + ", wanted " + engines);
   }
-  add_failed(exception.conditions, container.attributes, false, failed);
-  add_failed(exception.labels, container.labels, true, failed);
+  for (const auto& [name, globs] : exception.conditions) {
+    const auto texts = texts_of(container, name);
+    if (std::none_of(texts.begin(), texts.end(),
+                     [&, &any = globs](const auto& text) { return any_matches(any, text); }))
+      failed.push_back(failure(name, container.attribute(name), globs));
+  }
+  for (const auto& [name, globs] : exception.labels) {
+    const auto label = container.labels.find(name);
+    const auto value = label == container.labels.end() ? std::nullopt : std::optional(label->second);
+    if (!value || !any_matches(globs, *value))
+      failed.push_back(failure("label " + host::quoted(name, 128), value, globs));
+  }
   if (exception.expired(today)) failed.push_back("expired on " + exception.expires);
   std::vector<ExposureKind> told;
   for (const ExposureKind kind : wanted) {

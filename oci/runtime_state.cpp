@@ -23,7 +23,7 @@ namespace {
 using host::Error;
 using host::ErrorKind;
 
-constexpr std::size_t max_answer = std::size_t{64} << 10U;
+constexpr std::size_t max_answer = std::size_t{128} << 10U;
 
 enum Tag {
   unread,

@@ -65,6 +65,11 @@ TEST_CASE("each condition that does not hold is told, with what it is and what w
   image.conditions["image"] = {"ceph:*", "rook:*"};
   CHECK(told(image) == "a: image is 'nvcr.io/nvidia/cuda:12', wanted 'ceph:*' or 'rook:*';");
 
+  // An image goes by several names, here as in the decision.
+  Exception full = exception("a");
+  full.conditions["image"] = {"nvcr.io/nvidia/cuda:*"};
+  CHECK(told(full).empty());
+
   Exception absent = exception("a");
   absent.conditions["pod"] = {"*"};
   CHECK(told(absent) == "a: pod is not known, wanted '*';");

@@ -27,7 +27,7 @@ shim::Judgement judgement() {
   judgement.container.attributes = {{"id", "4f5c0000"}, {"name", "db"}, {"image_id", "sha256:1"}, {"bundle", "/b"}};
   judgement.container.labels = {{"team", "ml"}};
   judgement.container.unestablished = "it is gone";
-  judgement.bundle = "/b";
+  judgement.subject.bundle = "/b";
   judgement.warnings = {"soon"};
   return judgement;
 }

@@ -92,12 +92,21 @@ TEST_CASE("a suggestion is no policy before somebody gives a reason") {
 }
 
 TEST_CASE("containers are named by what tells who they are on their engine") {
-  CHECK(suggested({refused(host::Engine::docker, db)})
-            .find(R"("match": { "engine": "docker", "name": "db", "image": "postgres:15", "image_id": "sha256:1" })") !=
-        std::string::npos);
+  CHECK(
+      suggested({refused(host::Engine::docker, db)})
+          .find(
+              R"("match": { "engine": "docker", "name": "db", "image": "docker.io/library/postgres:15", "image_id": "sha256:1" })") !=
+      std::string::npos);
   const Attributes member{{"id", "1"}, {"namespace", "ns"}, {"pod", "p"}, {"container", "c"}, {"image", "i"}};
   CHECK(suggested({refused(host::Engine::kubernetes, member)})
-            .find(R"("pod": "p", "namespace": "ns", "container": "c", "image": "i" })") != std::string::npos);
+            .find(R"("pod": "p", "namespace": "ns", "container": "c", "image": "docker.io/library/i:latest" })") !=
+        std::string::npos);
+  // The beginning of an image's id is no name that a condition could match.
+  Attributes by_id = db;
+  by_id["image"] = "1234";
+  by_id["image_id"] = "sha256:1234567890";
+  CHECK(suggested({refused(host::Engine::docker, by_id)}).find(R"("name": "db", "image_id": "sha256:1234567890" })") !=
+        std::string::npos);
   // Docker's record could not be read: its image alone would be anybody's.
   const Attributes unestablished{{"id", "1"}, {"bundle", "/b"}, {"image", "i"}};
   CHECK(suggested({refused(host::Engine::docker, unestablished)})
