@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace admin {
 
@@ -18,5 +19,36 @@ struct ValidateOptions {
 };
 // Lists everything that is wrong in settings and allowlist.
 int validate(const ValidateOptions& options);
+
+// Of the log: its path, "-" for standard input, empty for the one that the settings name. Of `since`: a day or empty.
+
+struct ReportOptions {
+  std::string log, since;
+  std::string format = "text";  // json, prometheus
+};
+// Counts what was refused, warned of and excepted, and lists the exceptions that somebody should look at.
+int report(const ReportOptions& options);
+
+struct SuggestOptions {
+  std::string log, since, name;
+  std::vector<std::string> ids, kinds;  // any of them; empty: all
+};
+// Prints the narrowest exceptions that would have admitted what was refused, for somebody to review.
+int suggest(const SuggestOptions& options);
+
+struct ExplainOptions {
+  std::string id, log, root;
+  std::string record;  // a file with the record, or "-"
+  bool json = false;
+};
+// Tells why a container was decided as it was, and what would have to be different.
+int explain(const ExplainOptions& options);
+
+struct TestOptions {
+  std::vector<std::string> files;
+  std::string policy;  // the folder that stands for /etc/ipcguard
+};
+// Decides the cases in `files` by a policy, and tells where that is not what they expect.
+int test(const TestOptions& options);
 
 }  // namespace admin

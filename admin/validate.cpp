@@ -1,13 +1,13 @@
 #include <iostream>
 
 #include "admin/commands.h"
+#include "admin/policy.h"
 #include "host/text.h"
-#include "shim/policy.h"
 
 namespace admin {
 
 int validate(const ValidateOptions& options) {
-  shim::Policy policy(options.settings, options.allowlist);
+  shim::Policy policy = policy_at(options.settings, options.allowlist);
   const config::Allowlist& allowlist = policy.allowlist();
   for (const config::Problems* problems : {&policy.settings_problems(), &allowlist.problems})
     for (const config::Problem& problem : *problems) std::cout << host::printable(problem.text(), 4096) << "\n";

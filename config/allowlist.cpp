@@ -3,44 +3,14 @@
 #include <algorithm>
 #include <iterator>
 
+#include "config/date.h"
 #include "config/image.h"
+#include "config/words.h"
 #include "host/text.h"
 
 namespace config {
 
 namespace {
-
-// Whether it is a day of the calendar, "YYYY-MM-DD".
-bool is_date(std::string_view text) {
-  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
-  const auto number = [&](std::size_t at, std::size_t size) {
-    int value = 0;
-    for (const char c : text.substr(at, size)) value = c >= '0' && c <= '9' && value >= 0 ? value * 10 + (c - '0') : -1;
-    return value;
-  };
-  const int year = number(0, 4), month = number(5, 2), day = number(8, 2);
-  if (year < 1 || month < 1 || month > 12 || day < 1) return false;
-  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-  constexpr int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  return day <= days[month - 1] + (month == 2 && leap ? 1 : 0);
-}
-
-// Reads texts that must be names out of `names`.
-template <class Value, std::size_t size>
-std::vector<Value> read_names(Document& document, const Node& node, std::string_view what,
-                              const std::array<std::string_view, size>& names) {
-  std::vector<Value> values;
-  for (const std::string& text : document.read_texts(node, what)) {
-    if (const auto value = value_of<Value>(names, text)) {
-      values.push_back(*value);
-      continue;
-    }
-    std::string known;
-    for (const std::string_view name : names) known += (known.empty() ? "" : ", ") + std::string(name);
-    document.problem(node.offset, std::string(what) + " has " + host::quoted(text) + " and may have: " + known);
-  }
-  return values;
-}
 
 void read_labels(Document& document, const Node& node, Exception& exception) {
   if (node.kind != Node::Kind::object) return document.read_object(node, "labels", {});
@@ -74,7 +44,7 @@ Exception read_exception(Document& document, const Node& node) {
   };
   const auto expires = [&](const Node& value) {
     exception.expires = document.read_text(value, "expires").value_or("");
-    if (!exception.expires.empty() && !is_date(exception.expires))
+    if (!exception.expires.empty() && !day_of(exception.expires))
       document.problem(value.offset,
                        "expires is " + host::quoted(exception.expires) + " and should be a day like '2027-03-31'");
   };
@@ -94,18 +64,17 @@ Exception read_exception(Document& document, const Node& node) {
   return exception;
 }
 
+}  // namespace
+
 bool any_matches(const Globs& globs, std::string_view text) {
   return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) { return glob_matches(glob, text); });
 }
 
-// The texts that a condition on the attribute `name` is compared with; none if the container does not have it.
-std::vector<std::string> texts_of(const Container& container, const std::string& name) {
+std::vector<std::string> texts_of(const Container& container, std::string_view name) {
   const auto value = container.attribute(name);
   if (!value) return {};
   return name == "image" ? image_names(*value, container.attribute("image_id").value_or("")) : std::vector{*value};
 }
-
-}  // namespace
 
 bool Exception::matches(const Container& container) const {
   return std::find(engines.begin(), engines.end(), container.engine) != engines.end() &&

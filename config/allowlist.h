@@ -41,6 +41,11 @@ struct Allowlist {
 // Adds what the text of an allowlist file grants; with a problem in it, that problem and nothing else.
 void parse_allowlist(const std::string& file, std::string_view text, Allowlist& into);
 
+// The texts that a condition on the attribute `name` is compared with; none if the container does not have it.
+std::vector<std::string> texts_of(const Container& container, std::string_view name);
+
+bool any_matches(const Globs& globs, std::string_view text);
+
 // Whether `glob` matches all of `text`: "*" stands for any characters, "/" included, "?" for one. Takes time in
 // proportion to the product of the lengths at most.
 bool glob_matches(std::string_view glob, std::string_view text);

@@ -1,8 +1,8 @@
 #include "config/decision.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "config/date.h"
 #include "host/text.h"
 
 namespace config {
@@ -36,24 +36,11 @@ Outcome outcome_of(Action action) {
   return Outcome::refuse;
 }
 
-// The days since 1970 of a "YYYY-MM-DD".
-long days_of(std::string_view date) {
-  const auto number = [&](std::size_t at, std::size_t size) {
-    int value = 0;
-    for (const char c : date.substr(at, size)) value = value * 10 + (c - '0');
-    return value;
-  };
-  const std::chrono::year_month_day day{std::chrono::year(number(0, 4)),
-                                        std::chrono::month(static_cast<unsigned>(number(5, 2))),
-                                        std::chrono::day(static_cast<unsigned>(number(8, 2)))};
-  return std::chrono::sys_days(day).time_since_epoch().count();
-}
-
 }  // namespace
 
 std::string expiry_warning(const Exception& exception, std::string_view today) {
   if (exception.expires.empty() || exception.expired(today)) return {};
-  const long left = days_of(exception.expires) - days_of(today);
+  const auto left = (day_of(exception.expires).value() - day_of(today).value()).count();
   if (left > soon) return {};
   const std::string when = left == 0 ? "today" : "in " + std::to_string(left) + (left == 1 ? " day" : " days");
   return "the exception " + host::quoted(exception.name) + " expires " + when + ", on " + exception.expires;

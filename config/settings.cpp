@@ -2,26 +2,12 @@
 
 #include <algorithm>
 
+#include "config/words.h"
 #include "host/text.h"
 
 namespace config {
 
 namespace {
-
-// A name out of `names`, of which the first `count` may be given here.
-template <class Value, std::size_t size>
-void read_name(Document& document, const Node& node, std::string_view what,
-               const std::array<std::string_view, size>& names, Value& into, std::size_t count = size) {
-  const auto name = document.read_text(node, what);
-  if (!name) return;
-  if (const auto value = value_of<Value>(names, *name, count)) {
-    into = *value;
-    return;
-  }
-  std::string known;
-  for (std::size_t at = 0; at < count; ++at) known += (at == 0 ? "" : ", ") + std::string(names[at]);
-  document.problem(node.offset, std::string(what) + " is " + host::quoted(*name) + " and should be one of: " + known);
-}
 
 void read_runtimes(Document& document, const Node& node, Settings& settings) {
   if (node.kind != Node::Kind::object) return document.read_object(node, "runtimes", {});

@@ -51,8 +51,19 @@ Json container_of(const Judgement& judgement) {
   return container;
 }
 
-// What to do instead, for whoever wanted the container.
-const char* advice(ExposureKind kind) {
+constexpr std::size_t max_told = 5;  // of a kind, in a refusal: it is one line
+
+std::string name_of_container(const config::Container& container) {
+  const std::string id = container.attribute("id").value_or("");
+  if (id.empty()) return "a container without a name";
+  std::string out = "container " + host::quoted(container.attribute("name").value_or(id), 128);
+  if (const auto image = container.attribute("image")) out += " (image " + host::quoted(*image, 256) + ")";
+  return out;
+}
+
+}  // namespace
+
+const char* advice(config::ExposureKind kind) {
   switch (kind) {
     case ExposureKind::host_ipc:
       return "leave out --ipc=host (Docker, Podman), ipc: host (Compose) or hostIPC: true (Kubernetes); for more "
@@ -68,18 +79,6 @@ const char* advice(ExposureKind kind) {
   }
   return "";
 }
-
-constexpr std::size_t max_told = 5;  // of a kind, in a refusal: it is one line
-
-std::string name_of_container(const config::Container& container) {
-  const std::string id = container.attribute("id").value_or("");
-  if (id.empty()) return "a container without a name";
-  std::string out = "container " + host::quoted(container.attribute("name").value_or(id), 128);
-  if (const auto image = container.attribute("image")) out += " (image " + host::quoted(*image, 256) + ")";
-  return out;
-}
-
-}  // namespace
 
 std::string utc(std::chrono::system_clock::time_point time, bool milliseconds) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);

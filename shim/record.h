@@ -26,6 +26,9 @@ bool is_recorded(const Judgement& judgement, const config::Settings& settings);
 // The message of a refusal, one line that begins with "ipcguard: refused: ".
 std::string refusal_message(const Judgement& judgement);
 
+// What to do instead of what is refused, for whoever wanted the container.
+const char* advice(config::ExposureKind kind);
+
 // "2026-11-21T20:00:00.000Z", with or without the milliseconds.
 std::string utc(std::chrono::system_clock::time_point time, bool milliseconds);
 
