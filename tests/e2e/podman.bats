@@ -376,7 +376,7 @@ END_OF_FILE
 }
 
 @test "logs, exec, top, pause, stop, kill, restart, rm" {
-    podman run --detach --network none --name life localhost/x:1 sh -c 'trap "echo bye; exit 3" TERM; echo begun; while :; do sleep 0.1; done'
+    podman run --detach --network none --name life --stop-signal TERM localhost/x:1 sh -c 'trap "echo bye; exit 3" TERM; echo begun; while :; do sleep 0.1; done'
     wait_until 5 logged life begun
     podman_capture exec --env X=y life sh -c 'echo in exec $X; exit 4'
     [ "$status $out" = '4 in exec y' ]

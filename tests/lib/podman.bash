@@ -41,7 +41,7 @@ END_OF_FILE
 }
 
 # podman_import REFERENCE ENVIRONMENT [OPTION…]: an image that differs from the others in its environment.
-podman_import() { podman import --quiet --change "ENV PATH=/bin" --change "ENV WHICH=$2" "${@:3}" "$BATS_FILE_TMPDIR/rootfs.tar" "$1" >/dev/null; }
+podman_import() { podman import --quiet --change "ENV PATH=/bin" --change "STOPSIGNAL KILL" --change "ENV WHICH=$2" "${@:3}" "$BATS_FILE_TMPDIR/rootfs.tar" "$1" >/dev/null; }
 
 podman() {
     inside env CONTAINERS_CONF=/etc/containers.conf TMPDIR=/run/engine podman --root /run/engine/root --runroot /run/engine/run \
