@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # lib/common.bash sets what it tells, tests use what is set here
-# A Podman of our own: all that it keeps is on a tmpfs in the private mount namespace, and the shim is its runtime.
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # lib/common.bash sets what it tells, tests use what is set here
 
 podman_start() {
     command -v podman >/dev/null || complain 'podman is missing' || return
