@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # A real containerd, driven through its container runtime interface as kubelet does, with the shim as its runc.
 
-# shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
 load ../lib/common
 load ../lib/containerd
 

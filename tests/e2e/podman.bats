@@ -234,7 +234,7 @@ without_ids() { sed -E 's/\b[0-9a-f]{64}\b/ID/g; s/(Error|runtime error): (ipcgu
     pod second
     podman run --detach --pod second --name member-3 localhost/x:1 sleep 1000
     is_private member-3
-    ! same_ipc member-3 member-1
+    different_ipc member-3 member-1
     podman_capture run --rm --pod first --ipc=private --name own localhost/x:1 readlink /proc/self/ns/ipc
     [[ $status == 0 && $out == ipc:* && $out != "$(ipc_of "$(pid_of member-1)")" && $out != "$(ipc_of self)" ]]
 }
@@ -293,7 +293,7 @@ END_OF_FILE
     pod first --share uts
     podman run --detach --pod first --name member localhost/x:1 sleep 1000
     is_private member
-    ! same_ipc member "$(infra_of first)"
+    different_ipc member "$(infra_of first)"
 }
 
 @test "pods: with --share-parent=false nothing proves whose member it is: foreign, unless excepted" {

@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2154 # lib/common.bash sets what it tells, tests use what is set here
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # lib/common.bash sets what it tells, tests use what is set here
+# A Podman of our own: all that it keeps is on a tmpfs in the private mount namespace, and the shim is its runtime.
 
 podman_start() {
     command -v podman >/dev/null || complain 'podman is missing' || return
@@ -101,6 +101,10 @@ is_private() {
 }
 
 same_ipc() { [ -n "$(ipc_of "$(pid_of "$1")")" ] && [ "$(ipc_of "$(pid_of "$1")")" = "$(ipc_of "$(pid_of "$2")")" ]; }
+
+different_ipc() {
+    [[ -n $(ipc_of "$(pid_of "$1")") && -n $(ipc_of "$(pid_of "$2")") && $(ipc_of "$(pid_of "$1")") != "$(ipc_of "$(pid_of "$2")")" ]]
+}
 
 # refused_by_podman KIND NAME [GATE]: what Podman said is our message, once; it is recorded, and the container never ran.
 refused_by_podman() {
