@@ -203,6 +203,40 @@ number=0
     runs_privately "$MEMBER"
 }
 
+@test "what needs no exception: an emptyDir in memory at /dev/shm, privileged, hostPID with a warning" {
+    pod default web '.linux.security_context.privileged = true'
+    inside sh -ec 'mkdir -p /run/engine/empty; mount -t tmpfs -o size=16m empty /run/engine/empty'
+    member empty-dir '.mounts = [{ container_path: "/dev/shm", host_path: "/run/engine/empty" }]'
+    runs_privately "$MEMBER"
+    record_is '.decision == "allow" and .exposures == []'
+    exec_sync "$MEMBER" sh -c 'echo memory >/dev/shm/file'
+    [ "$(cat "/proc/$HOLDER/root/run/engine/empty/file")" = memory ]
+    member privileged '.linux.security_context.privileged = true'
+    runs_privately "$MEMBER"
+    record_is '.decision == "allow"'
+    pod default pids '.linux.security_context.namespace_options.pid = "NODE"'
+    runs_privately "$POD"
+    record_is '.decision == "warn" and .exposures[0].kind == "host-proc"'
+    member app
+    runs_privately "$MEMBER"
+    [ "$(readlink "/proc/$(task_of k8s.io "$MEMBER")/ns/pid")" = "$(readlink /proc/self/ns/pid)" ]
+    record_is '.decision == "warn" and .exposures[0].kind == "host-proc"'
+}
+
+@test "of an image with several names containerd tells the first, whichever was asked for" {
+    image k8s.io registry.example/b:1 registry.example/a:1
+    pod default web
+    excepted '{ namespace: "default", image: "registry.example/a:1" }' '.allow = ["host-shm"]'
+    member by-b "$HOST_SHM | .image.image = \"registry.example/b:1\""
+    runs_privately "$MEMBER"
+    record_is '.container.image == "registry.example/a:1"'
+    member by-a "$HOST_SHM | .image.image = \"registry.example/a:1\""
+    runs_privately "$MEMBER"
+    excepted '{ namespace: "default", image: "registry.example/b:1" }' '.allow = ["host-shm"]'
+    member again "$HOST_SHM | .image.image = \"registry.example/b:1\""
+    refused_by_containerd host-shm
+}
+
 @test "annotations that claim to be another namespace are not even passed through by default" {
     wanted_by_forgers
     pod default forged "$HOST_IPC | $(claims)"

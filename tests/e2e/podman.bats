@@ -359,6 +359,49 @@ END_OF_FILE
     done
 }
 
+@test "a container in a pod's cgroup may join its namespace by a path: --pod would let it too" {
+    local infra cgroup
+    pod first
+    podman run --detach --pod first --name member localhost/x:1 sleep 1000
+    infra=$(infra_of first) cgroup=/libpod_parent/$POD
+    podman run --detach --network none --ipc="ns:/proc/$(pid_of "$infra")/ns/ipc" --cgroup-parent "$cgroup" --name beside localhost/x:1 sleep 1000
+    same_ipc beside member
+    is_private beside
+    podman rm --force --time 0 beside
+    # In its cgroup, but a namespace of no pod, or of another one.
+    podman run --detach --network none --ipc=shareable --name alone localhost/x:1 sleep 1000
+    podman_capture run --network none --ipc="ns:/proc/$(pid_of alone)/ns/ipc" --cgroup-parent "$cgroup" --name stranger localhost/x:1 true
+    refused_by_podman foreign-ipc stranger
+    podman rm stranger
+    pod second
+    podman run --detach --pod second --name other localhost/x:1 sleep 1000
+    podman_capture run --network none --ipc="ns:/proc/$(pid_of "$(infra_of second)")/ns/ipc" --cgroup-parent "$cgroup" --name stranger localhost/x:1 true
+    refused_by_podman foreign-ipc stranger
+}
+
+@test "a --rootfs container has a name, but no image" {
+    exception podman.json '.match = { engine: "podman", image: "*" }'
+    podman_capture run --network none --ipc=host --name bare-root --rootfs "$ROOTFS" sleep 1000
+    refused_by_podman host-ipc bare-root
+    record_is '.container.image == null and (.container | has("image_id") | not)'
+    podman rm bare-root
+    exception podman.json '.match = { engine: "podman", name: "bare-root" }'
+    podman run --detach --network none --ipc=host --name bare-root --rootfs "$ROOTFS" sleep 1000
+    shares_host bare-root
+}
+
+@test "what else people do works as under bare runc" {
+    same --privileged localhost/x:1 sh -c 'ls /dev | wc -l'
+    same --init --shm-size 8m --tmpfs /t --hostname h localhost/x:1 sh -c 'df /dev/shm | tail -1; hostname'
+    same --volume /etc:/mnt:ro --device /dev/null:/dev/other localhost/x:1 sh -c 'ls -l /dev/other; cut -d" " -f5,6 /proc/self/mountinfo | sort'
+    same --sysctl kernel.shmmax=4096 localhost/x:1 cat /proc/sys/kernel/shmmax
+    same --security-opt no-new-privileges --read-only --systemd=always localhost/x:1 sort /proc/self/mounts
+    same --uts=host --pid=host localhost/x:1 echo hello
+    record_is '.decision == "warn" and .exposures[0].kind == "host-proc"'
+    same --volume /:/host localhost/x:1 echo hello
+    record_is '.decision == "warn"'
+}
+
 @test "podman build is engine unknown: its steps are private, --ipc=host is refused" {
     mkdir "$PRIVATE/run/context"
     printf 'FROM localhost/x:1\nRUN readlink /proc/self/ns/ipc\n' >"$PRIVATE/run/context/Containerfile"
