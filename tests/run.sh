@@ -6,8 +6,11 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 packages=(
   g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libmd-dev catch2
-  bats jq busybox-static runc crun containerd docker.io docker-compose util-linux bsdutils procps
+  bats jq busybox-static runc crun containerd docker.io docker-compose podman util-linux bsdutils procps
 )
+# Other packages than Debian's may have brought them.
+command -v node >/dev/null || packages+=(nodejs)
+command -v npm >/dev/null || packages+=(npm)
 ci_packages=(clang-format clang-tidy shellcheck)
 
 die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
@@ -58,6 +61,12 @@ finish_suites() {
   rm -f -- "$logs"/*
 }
 
+install_cri_client() { # what the lock file pins, unless it is there
+  local client=tests/e2e/cri
+  [[ $client/node_modules/.package-lock.json -nt $client/package-lock.json ]] ||
+    (cd "$client" && npm ci --ignore-scripts --no-audit --no-fund) || die "npm ci failed in $client"
+}
+
 build() { # PRESET
   printf '\n== build: %s ==\n' "$1"
   cmake --preset "$1" -DIPCGUARD_TESTS=ON >/dev/null || die "the $1 build cannot be configured"
@@ -80,9 +89,12 @@ lint() {
 [[ $# == 0 || "$*" == --ci ]] || die "usage: tests/run.sh [--ci]"
 ((EUID == 0)) || die "the tests start containers: run this as root"
 install_packages "${packages[@]}"
+install_cri_client
 build release
 start_suite 'integration: real runc and crun' bats --tap tests/integration
 start_suite 'end to end: real Docker' bats --tap tests/e2e/docker.bats tests/e2e/docker_start_gate.bats tests/e2e/compose.bats
+start_suite 'end to end: real Podman' bats --tap tests/e2e/podman.bats
+start_suite 'end to end: real containerd, CRI and ctr' bats --tap tests/e2e/kubernetes.bats tests/e2e/ctr.bats
 start_suite 'end to end: install.sh' bats --tap tests/e2e/install.bats
 finish_suites
 start_suite 'unit tests and scenarios' ctest --preset release
