@@ -13,15 +13,18 @@ JudgedExposure judge(const Exposure& exposure, const Container& container, const
                      const Allowlist& allowlist, std::string_view today) {
   JudgedExposure judged{exposure, settings.action_for(exposure.kind), {}, {}};
   if (judged.action == Action::allow) return judged;  // nothing to except
+  const Exception* first = nullptr;  // by name: of several that one is told, whatever the order of files
   for (const Exception& exception : allowlist.exceptions) {
     if (!exception.grants(exposure.kind) || !exception.matches(container)) continue;
     if (exception.expired(today)) {
       judged.expired.push_back(exception.name + " (on " + exception.expires + ")");
-    } else if (!judged.exception || exception.name < judged.exception->name) {
-      // Of several the first by name is told, whatever the order of files.
-      judged.action = Action::excepted;
-      judged.exception = exception;
+    } else if (first == nullptr || exception.name < first->name) {
+      first = &exception;
     }
+  }
+  if (first != nullptr) {
+    judged.action = Action::excepted;
+    judged.exception = *first;
   }
   return judged;
 }

@@ -66,6 +66,17 @@ TEST_CASE("the example of the design is understood") {
   CHECK(one.file == "f");
 }
 
+TEST_CASE("an exception knows where it stands") {
+  const std::string one = "{" + head + match + "," + allow + "}";
+  const Allowlist allowlist = parsed("{\"exceptions\":[\n " + one + ", " + one + ",\n\n" + one + "]}");
+  REQUIRE(allowlist.exceptions.size() == 3);
+  const std::pair<std::size_t, std::size_t> places[] = {{2, 2}, {2, 4 + one.size()}, {4, 1}};
+  for (std::size_t at = 0; at < 3; ++at) {
+    CHECK(allowlist.exceptions[at].line == places[at].first);
+    CHECK(allowlist.exceptions[at].column == places[at].second);
+  }
+}
+
 TEST_CASE("a file may have no exceptions, and comments") {
   CHECK(problems(R"({"exceptions":[]})").empty());
   CHECK(problems("// none\n{\"exceptions\": [ /* yet */ ]}").empty());
@@ -187,6 +198,9 @@ TEST_CASE("a file with one fault grants nothing; other files hold, whatever the 
     CHECK(parsed(text).exceptions.empty());
   }
   CHECK(parsed(std::string(good) + "x").exceptions.empty());
+  // Faults of the list come first, those of the file last; none hides another.
+  CHECK(problems("{\"exceptions\":[{" + head + match + "," + allow + ",\"x\":1}],\"y\":2}").size() == 2);
+  CHECK(problems("{\"exceptions\":[{" + head + match + "," + allow + ",\"x\":1},]}").size() == 2);
 }
 
 TEST_CASE("globs") {
