@@ -24,7 +24,7 @@ namespace {
 void explain(const shim::Judgement& judgement, config::Mode mode) {
   std::cout << "decision: " << config::name_of(judgement.decision.outcome)
             << (mode == config::Mode::audit ? " (mode audit: it runs all the same)" : "") << "\n";
-  std::cout << "bundle: " << host::printable(judgement.bundle) << "\n";
+  std::cout << "bundle: " << host::printable(judgement.subject.bundle) << "\n";
   std::cout << "engine: " << host::name_of(judgement.container.engine) << "\n";
   for (const auto& [name, value] : judgement.container.attributes)
     if (name != "bundle") std::cout << name << ": " << host::printable(value) << "\n";
@@ -57,8 +57,8 @@ shim::Judgement judge(const CheckOptions& options, shim::Policy& policy) {
   auto start = shim::judge_start({options.id, root, shim::named_runtime(policy, options.runtime), globals},
                                  shim::Stage::any, policy, host::kernel());
   if (start.judgement) return std::move(*start.judgement);
-  return shim::unjudged({}, options.id, {host::ErrorKind::unverifiable, "there is no such container, or it has ended"},
-                        policy);
+  return shim::unjudged({{}, options.id},
+                        {host::ErrorKind::unverifiable, "there is no such container, or it has ended"}, policy);
 }
 
 }  // namespace
@@ -68,8 +68,7 @@ int check(const CheckOptions& options) {
   const config::Settings& settings = policy.settings();
   shim::Judgement judgement = judge(options, policy);
   // The gates ask who it is only where that matters to them.
-  if (judgement.container.attributes.empty())
-    judgement.container = shim::identify(judgement.bundle, id_of(options), settings.engines);
+  if (judgement.container.attributes.empty()) judgement.container = shim::identify(judgement.subject, settings.engines);
   const char* gate = options.bundle.empty() ? "start" : "create";
   if (options.json)
     std::cout << shim::decision_record(judgement, {gate, settings.mode, shim::named_runtime(policy, options.runtime),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "config/image.h"
 #include "host/text.h"
 
 namespace config {
@@ -120,20 +121,27 @@ bool any_matches(const Globs& globs, std::string_view text) {
   return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) { return glob_matches(glob, text); });
 }
 
-// Whether each of `conditions` has a value in `values` that one of its globs matches.
-template <class Values>
-bool all_hold(const std::map<std::string, Globs>& conditions, const Values& values) {
-  return std::all_of(conditions.begin(), conditions.end(), [&](const auto& condition) {
-    const auto value = values.find(condition.first);
-    return value != values.end() && any_matches(condition.second, value->second);
-  });
+// The texts that a condition on the attribute `name` is compared with; none if the container does not have it.
+std::vector<std::string> texts_of(const Container& container, const std::string& name) {
+  const auto value = container.attribute(name);
+  if (!value) return {};
+  return name == "image" ? image_names(*value, container.attribute("image_id").value_or("")) : std::vector{*value};
 }
 
 }  // namespace
 
 bool Exception::matches(const Container& container) const {
   return std::find(engines.begin(), engines.end(), container.engine) != engines.end() &&
-         all_hold(conditions, container.attributes) && all_hold(labels, container.labels);
+         std::all_of(conditions.begin(), conditions.end(),
+                     [&](const auto& condition) {
+                       const auto texts = texts_of(container, condition.first);
+                       return std::any_of(texts.begin(), texts.end(),
+                                          [&](const std::string& text) { return any_matches(condition.second, text); });
+                     }) &&
+         std::all_of(labels.begin(), labels.end(), [&](const auto& label) {
+           const auto value = container.labels.find(label.first);
+           return value != container.labels.end() && any_matches(label.second, value->second);
+         });
 }
 
 bool Exception::grants(ExposureKind kind) const {

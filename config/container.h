@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 8> attribute_names = {"id",       "bundle
 
 struct Container {
   host::Engine engine = host::Engine::unknown;
-  std::map<std::string, std::string, std::less<>> attributes;  // by attribute_names
+  std::map<std::string, std::string, std::less<>> attributes;  // by attribute_names; `image` as the engine knows it
   std::map<std::string, std::string, std::less<>> labels;
   std::string
       unestablished;  // why the engine's own record of it could not be used; empty if it could, or there is none

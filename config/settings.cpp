@@ -78,7 +78,8 @@ void read_engines(Document& document, const Node& node, host::EngineFolders& eng
   document.read_object(
       node, "engines",
       {folders("containerd_state", engines.containerd_state), folders("docker_exec_root", engines.docker_exec_root),
-       folders("docker_data_root", engines.docker_data_root)});
+       folders("docker_data_root", engines.docker_data_root),
+       folders("containers_storage", engines.containers_storage)});
 }
 
 }  // namespace

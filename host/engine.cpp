@@ -27,12 +27,12 @@ bool below_containerd(const std::string& bundle, const std::string& state, Calle
   const auto parts = parts_of(bundle.substr(resolved.size() + 1));
   if (parts.size() != 3 || !parts[0].starts_with("io.containerd.runtime.v")) return false;
   if (!only_root_can_change(resolved + "/" + parts[0] + "/" + parts[1])) return false;
-  caller = {Engine::containerd, parts[2], parts[1]};
+  caller = {Engine::containerd, parts[2], parts[1], {}};
   return true;
 }
 
-// What containers/storage makes for a container: <root>/<driver>-containers/<id>/userdata. CRI-O's bundles are below
-// its run root, /run/containers/storage (CRI-O, container.RunDir), libpod's below its graph root (libpod, StaticDir).
+// What containers/storage makes for a container: <root>/<driver>-containers/<id>/userdata. libpod's bundles are below
+// the graph root (StaticDir), or the run root where its storage is transient; CRI-O's below the run root (RunDir).
 bool in_containers_storage(const std::string& bundle, Caller& caller) {
   const auto parts = parts_of(bundle);
   const std::size_t n = parts.size();
@@ -43,8 +43,7 @@ bool in_containers_storage(const std::string& bundle, Caller& caller) {
   const bool callers =
       lstat(folder.c_str(), &stat) == 0 && stat.st_uid == geteuid() && (stat.st_mode & (S_IWGRP | S_IWOTH)) == 0;
   if (!only_root_can_change(folder) && !callers) return false;
-  const bool run_root = bundle.starts_with("/run/containers/storage/");
-  caller = {run_root ? Engine::kubernetes : Engine::podman, parts[n - 2], {}};
+  caller = {Engine::podman, parts[n - 2], {}, folder};
   return true;
 }
 

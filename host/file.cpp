@@ -9,15 +9,14 @@
 
 namespace host {
 
-namespace {
-
-// The whole content of a small kernel file; empty where there is none.
-std::string kernel_file(const char* path) {
-  const Fd fd(open(path, O_RDONLY | O_CLOEXEC));
-  char buffer[256];
+std::string kernel_file(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char buffer[4096];
   const ssize_t got = fd ? read(fd.get(), buffer, sizeof buffer) : 0;
   return {buffer, static_cast<std::size_t>(got > 0 ? got : 0)};
 }
+
+namespace {
 
 // Whether files whose owner has no number in this user namespace are to be expected: only the initial one, and one that
 // maps everybody, has the whole range in one line "0 0 4294967295".

@@ -34,6 +34,9 @@ struct FileRules {
 // it should be, is too large or changes while it is read.
 std::optional<Bytes> read_file(int folder, const std::string& path, const FileRules& rules, const std::string& name);
 
+// The beginning of a file of the kernel's in /proc, at most 4 KiB; empty where there is none.
+std::string kernel_file(const std::string& path);
+
 // Whether root owns it, as seen from this user namespace: in one where host root has no number (rootless Podman), its
 // files show the overflow uid (user_namespaces(7)).
 bool owned_by_root(const struct stat& stat);

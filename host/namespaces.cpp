@@ -15,6 +15,7 @@
 
 #include "host/error.h"
 #include "host/fd.h"
+#include "host/file.h"
 #include "host/path.h"
 #include "host/process.h"
 #include "host/text.h"
@@ -82,6 +83,8 @@ class RealKernel final : public Kernel {
     throw Error(ErrorKind::unverifiable, "process " + std::to_string(pid) +
                                              " of the runtime's state is gone, or its number is another process's now");
   }
+
+  std::string cgroup_of(pid_t pid) const override { return kernel_file("/proc/" + std::to_string(pid) + "/cgroup"); }
 };
 
 }  // namespace

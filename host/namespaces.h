@@ -36,6 +36,9 @@ class Kernel {
   // The IPC namespace of process `pid`, which must have been started at `start_time` (clock ticks after boot, field 22
   // of proc_pid_stat(5)); throws Error (unverifiable) if it is gone, another, or unreadable.
   virtual NamespaceId ipc_of(pid_t pid, std::uint64_t start_time) const = 0;
+
+  // /proc/PID/cgroup (cgroups(7)); empty if there is no such process.
+  virtual std::string cgroup_of(pid_t pid) const = 0;
 };
 
 // The real one.

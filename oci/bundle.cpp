@@ -7,10 +7,9 @@
 
 #include "host/error.h"
 #include "host/mounts.h"
-#include "host/sandbox.h"
 #include "host/text.h"
 #include "host/wire.h"
-#include "oci/strict_json.h"
+#include "oci/sandboxed.h"
 
 namespace oci {
 
@@ -22,11 +21,22 @@ using host::ErrorKind;
 constexpr std::size_t max_text = 4096;                     // PATH_MAX, and more than any annotation that we read has
 constexpr std::size_t max_answer = std::size_t{4} << 20U;  // some thousand mounts
 
-constexpr std::array<std::string_view, 5> kept_annotations = {
+constexpr std::array<std::string_view, 14> kept_annotations = {
+    // containerd, pkg/cri/annotations
     "io.kubernetes.cri.container-type",
     "io.kubernetes.cri.sandbox-id",
-    "io.kubernetes.cri-o.ContainerType",
+    "io.kubernetes.cri.sandbox-namespace",
+    "io.kubernetes.cri.sandbox-name",
+    "io.kubernetes.cri.container-name",
+    "io.kubernetes.cri.image-name",
+    // CRI-O, pkg/annotations, and the kubelet's labels, which it writes as annotations
     "io.kubernetes.cri-o.SandboxID",
+    "io.kubernetes.cri-o.ImageName",
+    "io.kubernetes.cri-o.ImageRef",
+    "io.kubernetes.pod.namespace",
+    "io.kubernetes.pod.name",
+    "io.kubernetes.pod.uid",
+    "io.kubernetes.container.name",
     "org.criu.config",
 };
 
@@ -37,6 +47,7 @@ enum Tag {
   listed_type,
   listed_path,
   root_path,
+  cgroups_path,
   mount,
   destination,
   mount_type,
@@ -46,7 +57,8 @@ enum Tag {
 
 constexpr Shape::Member entry_members[] = {{"type", text(listed_type)}, {"path", text(listed_path)}};
 constexpr Shape entry_shape = object(entry_members, listed);
-constexpr Shape::Member linux_members[] = {{"namespaces", array(entry_shape)}};
+constexpr Shape::Member linux_members[] = {{"namespaces", array(entry_shape)},
+                                           {"cgroupsPath", nullable(text(cgroups_path))}};
 constexpr Shape option_shape = text(option);
 constexpr Shape::Member mount_members[] = {{"destination", text(destination)},
                                            {"type", text(mount_type)},
@@ -71,12 +83,12 @@ class BundleListener final : public Listener {
   }
   void text(int tag, std::string_view value) override {
     if (tag != option && value.size() >= max_text)
-      throw Error(ErrorKind::invalid_config,
-                  "a type or path in linux.namespaces, mounts or root is longer than a path can be");
+      throw Error(ErrorKind::invalid_config, "a type or path in linux, mounts or root is longer than a path can be");
     switch (tag) {
       case listed_type: entries_.back().type = value; break;
       case listed_path: entries_.back().path = value; break;
       case root_path: root_ = value; break;
+      case cgroups_path: cgroups_path_ = value; break;
       case destination: mounts_.back().destination = value; break;
       case mount_type: mounts_.back().type = value; break;
       case source: mounts_.back().source = value; break;
@@ -94,6 +106,7 @@ class BundleListener final : public Listener {
   std::string packed() const {
     host::Packer facts;
     for (const std::string_view type : namespace_types) pack_namespace(facts, type);
+    facts.text(cgroups_path_);
     facts.map(annotations_);
     std::vector<MountSource> sources;
     // A runtime binds the root file system, with what is mounted below it, onto itself.
@@ -153,7 +166,7 @@ class BundleListener final : public Listener {
 
   std::vector<Entry> entries_;
   std::vector<Mount> mounts_;
-  std::string root_;
+  std::string root_, cgroups_path_;
   Annotations annotations_;
 };
 
@@ -165,16 +178,11 @@ std::optional<Namespace> unpack_namespace(host::Unpacker& facts) {
 }  // namespace
 
 Bundle read_bundle(std::string_view document) {
-  const std::string answer = host::run_sandboxed(
-      [document] {
-        BundleListener listener;
-        read_strictly(document, config_json, listener);
-        return listener.packed();
-      },
-      max_answer);
+  const std::string answer = read_sandboxed(document, config_json, BundleListener(), max_answer);
   host::Unpacker facts(answer);
   Bundle bundle;
   for (auto* one : {&bundle.ipc, &bundle.pid, &bundle.mount}) *one = unpack_namespace(facts);
+  bundle.cgroups_path = facts.text();
   bundle.annotations = facts.map();
   for (auto left = facts.number(); left > 0; --left) {
     MountSource one{facts.text(), facts.text(), false, false};

@@ -31,13 +31,14 @@ struct Bundle {
   // Where there is none the container stays in the namespace the runtime was started in.
   std::optional<Namespace> ipc, pid, mount;
   std::vector<MountSource> sources;  // of mounts, and of the root file system
-  Annotations annotations;           // the few that is_kept_annotation names. They are claims: see shim/pod.h
+  std::string cgroups_path;          // linux.cgroupsPath; empty if there is none
+  Annotations annotations;           // the few that is_kept_annotation names. They are claims: see shim/identity.h
 };
 
 // Reads a config.json in the sandbox. Throws host::Error (ambiguous_config, invalid_config, unverifiable).
 Bundle read_bundle(std::string_view document);
 
-// Whether it names a pod's sandbox, or configures CRIU.
+// Whether it says whose container it is in a pod, as containerd's CRI and CRI-O do, or configures CRIU.
 bool is_kept_annotation(std::string_view key);
 
 }  // namespace oci

@@ -4,11 +4,10 @@
 
 #include "host/error.h"
 #include "host/file.h"
-#include "host/sandbox.h"
 #include "host/text.h"
 #include "host/wire.h"
 #include "oci/bundle.h"
-#include "oci/strict_json.h"
+#include "oci/sandboxed.h"
 
 namespace oci {
 
@@ -23,6 +22,85 @@ constexpr Shape::Member config_members[] = {{"Image", text(image)}, {"Labels", n
 constexpr Shape::Member record_members[] = {
     {"ID", text(id)}, {"Name", text(name)}, {"Image", text(image_id)}, {"Config", object(config_members)}};
 constexpr Shape config_v2 = object(record_members);
+
+// containers/storage, containers.go, Container. Its metadata is the engine's own JSON, as text: Podman's
+// (libpod/storage.go, containerData) or CRI-O's (internal/storage/runtime.go, RuntimeContainerMetadata).
+enum StorageTag {
+  nothing,
+  one_record,
+  record_id,
+  record_name,
+  record_image,
+  metadata,
+  image_name,
+  pod_id,
+  pod_name,
+  own_name
+};
+constexpr Shape storage_name = text(record_name);
+constexpr Shape::Member storage_members[] = {{"id", text(record_id)},
+                                             {"names", nullable(array(storage_name))},
+                                             {"image", text(record_image)},
+                                             {"metadata", text(metadata)}};
+constexpr Shape storage_record = object(storage_members, one_record);
+constexpr Shape containers_json = array(storage_record);
+constexpr Shape::Member metadata_members[] = {{"image-name", text(image_name)},
+                                              {"pod-id", text(pod_id)},
+                                              {"pod-name", text(pod_name)},
+                                              {"metadata-name", text(own_name)}};
+constexpr Shape metadata_json = object(metadata_members);
+
+class MetadataListener final : public Listener {
+ public:
+  void text(int tag, std::string_view value) override {
+    if (tag == image_name) image = value;
+    marks_ += tag != image_name && !value.empty() ? 1 : 0;
+  }
+  bool is_crios() const { return marks_ == 3; }
+  std::string image;
+
+ private:
+  int marks_ = 0;
+};
+
+class StorageListener final : public Listener {
+ public:
+  explicit StorageListener(const std::string& wanted) : wanted_(wanted) {}
+
+  void opened(int tag) override {
+    if (tag == one_record) finish();
+  }
+  void text(int tag, std::string_view value) override {
+    if (tag == record_name && !name_) name_ = value;
+    if (tag == record_id) id_ = value;
+    if (tag == record_image) image_ = value;
+    if (tag == metadata) metadata_ = value;
+  }
+
+  std::string packed() {
+    finish();
+    return std::move(found_);
+  }
+
+ private:
+  // What was collected is one record: kept if it is the one that is wanted.
+  void finish() {
+    if (id_ == wanted_) {
+      if (!found_.empty()) throw host::Error(host::ErrorKind::unverifiable, "it has two records of the container");
+      MetadataListener more;
+      if (!metadata_.empty()) read_strictly(metadata_, metadata_json, more);
+      host::Packer facts;
+      for (const std::string& text : {name_.value_or(""), more.image, image_}) facts.text(text);
+      facts.number(more.is_crios() ? 1 : 0);
+      found_ = facts.take();
+    }
+    id_.clear(), image_.clear(), metadata_.clear(), name_.reset();
+  }
+
+  const std::string& wanted_;
+  std::string id_, image_, metadata_, found_;
+  std::optional<std::string> name_;
+};
 
 class RecordListener final : public Listener {
  public:
@@ -49,13 +127,7 @@ std::optional<DockerRecord> read_docker_record(const std::string& data_root, con
   constexpr host::FileRules rules{host::Owner::root, max_document, host::ErrorKind::unverifiable};
   const auto file = host::read_file(AT_FDCWD, path, rules, shown);
   if (!file) return std::nullopt;
-  const std::string answer = host::run_sandboxed(
-      [&] {
-        RecordListener listener;
-        read_strictly(file->text, config_v2, listener);
-        return listener.packed();
-      },
-      max_answer);
+  const std::string answer = read_sandboxed(file->text, config_v2, RecordListener(), max_answer);
   host::Unpacker facts(answer);
   std::string texts[label];
   for (std::string& text : texts) text = facts.text();
@@ -64,6 +136,29 @@ std::optional<DockerRecord> read_docker_record(const std::string& data_root, con
   if (texts[id] != wanted) throw host::Error(host::ErrorKind::unverifiable, shown + ": it is another container's");
   if (record.name.starts_with('/')) record.name.erase(0, 1);
   return record;
+}
+
+std::optional<StorageRecord> read_storage_record(const std::string& folder, const std::string& id) {
+  // Containers that do not outlive a boot are in the second (containers/storage 1.45 and later): all of CRI-O's, and
+  // those of `podman run --rm`.
+  for (const char* name : {"/containers.json", "/volatile-containers.json"}) {
+    const std::string shown = "the record " + host::quoted(folder + name);
+    constexpr host::FileRules rules{host::Owner::root_or_caller, max_document, host::ErrorKind::unverifiable};
+    const auto file = host::read_file(AT_FDCWD, folder + name, rules, shown);
+    if (!file) continue;
+    std::string answer;
+    try {
+      answer = read_sandboxed(file->text, containers_json, StorageListener(id), max_answer);
+    } catch (const host::Error& error) {
+      throw host::Error(host::ErrorKind::unverifiable, shown + ": " + error.what());
+    }
+    if (answer.empty()) continue;
+    host::Unpacker facts(answer);
+    StorageRecord record{facts.text(), facts.text(), facts.text(), facts.flag()};
+    facts.end();
+    return record;
+  }
+  return std::nullopt;
 }
 
 }  // namespace oci

@@ -10,11 +10,10 @@
 
 #include "host/error.h"
 #include "host/file.h"
-#include "host/sandbox.h"
 #include "host/text.h"
 #include "host/wire.h"
 #include "oci/bundle.h"
-#include "oci/strict_json.h"
+#include "oci/sandboxed.h"
 
 namespace oci {
 
@@ -23,7 +22,7 @@ namespace {
 using host::Error;
 using host::ErrorKind;
 
-constexpr std::size_t max_answer = std::size_t{64} << 10U;
+constexpr std::size_t max_answer = std::size_t{128} << 10U;
 
 enum Tag {
   unread,
@@ -117,13 +116,7 @@ struct Understood {
 };
 
 Understood understand(std::string_view document, const Shape& shape) {
-  const std::string answer = host::run_sandboxed(
-      [&] {
-        StateListener listener;
-        read_strictly(document, shape, listener);
-        return listener.packed();
-      },
-      max_answer);
+  const std::string answer = read_sandboxed(document, shape, StateListener(), max_answer);
   host::Unpacker facts(answer);
   Understood understood;
   RuntimeState& state = understood.state;

@@ -47,8 +47,8 @@ Read read_bundle(const std::string& path) {
 std::vector<config::Exposure> exposures_of(const oci::Bundle& bundle, const Request& request, const std::string& folder,
                                            const host::EngineFolders& engines, const host::Kernel& kernel) {
   const bool joins = bundle.ipc && bundle.ipc->path;
-  const host::Engine engine = joins ? host::recognise(folder, engines).engine : host::Engine::unknown;
-  auto exposures = exposures_of_namespaces(bundle, request.root, engine, kernel);
+  const host::Engine engine = joins ? engine_of(folder, engines) : host::Engine::unknown;
+  auto exposures = exposures_of_namespaces(bundle, folder, request.root, engine, kernel);
   const auto add = [&](std::vector<config::Exposure> more) {
     std::move(more.begin(), more.end(), std::back_inserter(exposures));
   };
@@ -61,13 +61,16 @@ std::vector<config::Exposure> exposures_of(const oci::Bundle& bundle, const Requ
 }  // namespace
 
 Judgement judge_create(const Request& request, Policy& policy, const host::Kernel& kernel) {
+  Subject subject{host::without_links(request.bundle), request.id, {}, request.checkpoint.has_value()};
   try {
     require_sound_settings(policy);
     const auto [bundle, folder] = read_bundle(request.bundle);
+    subject.bundle = folder;
+    subject.annotations = bundle.annotations;
     const auto exposures = exposures_of(bundle, request, folder, policy.settings().engines, kernel);
-    return judge(exposures, folder, request.id, policy);
+    return judge(exposures, std::move(subject), policy);
   } catch (const std::exception& thrown) {
-    return unjudged(host::without_links(request.bundle), request.id, as_error(thrown), policy);
+    return unjudged(std::move(subject), as_error(thrown), policy);
   }
 }
 

@@ -156,8 +156,9 @@ bool stays_in_ours(const std::optional<oci::Namespace>& declared, const std::str
 
 }  // namespace
 
-std::vector<Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const std::optional<std::string>& root,
-                                              host::Engine engine, const host::Kernel& kernel) {
+std::vector<Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const std::string& folder,
+                                              const std::optional<std::string>& root, host::Engine engine,
+                                              const host::Kernel& kernel) {
   std::vector<Exposure> exposures;
   if (!bundle.ipc) {
     exposures.push_back({ExposureKind::host_ipc, "linux.namespaces has no ipc entry"});
@@ -167,7 +168,8 @@ std::vector<Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const s
     const auto host = kernel.host_ipc();
     if (std::find(host.begin(), host.end(), joined) != host.end())
       exposures.push_back({ExposureKind::host_ipc, path + " is the host's IPC namespace"});
-    else if (!joins_own_sandbox(bundle.annotations, joined, root, engine, kernel))
+    else if (!joins_own_pod({bundle.annotations, folder, *bundle.ipc->path, bundle.cgroups_path, root, engine}, joined,
+                            kernel))
       exposures.push_back({ExposureKind::foreign_ipc, path + " is another container's IPC namespace"});
   }
   if (stays_in_ours(bundle.pid, "pid"))

@@ -14,8 +14,9 @@ namespace shim {
 
 // By its namespaces. `root` is the runtime's --root, where the state of a pod's sandbox is looked up. Throws
 // host::Error.
-std::vector<config::Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const std::optional<std::string>& root,
-                                                      host::Engine engine, const host::Kernel& kernel);
+std::vector<config::Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const std::string& folder,
+                                                      const std::optional<std::string>& root, host::Engine engine,
+                                                      const host::Kernel& kernel);
 
 // By what its mounts and its root file system bring in. `folder` is the bundle's, without links. `thorough` looks below
 // a root file system that is an overlay too, which costs reading all mounts: the start gate sees that anyway, where

@@ -1,6 +1,7 @@
 #include "shim/identity.h"
 
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -27,6 +28,11 @@ std::vector<std::string> data_roots(const std::string& root) {
 
 void add(config::Container& container, const char* name, const std::string& value) {
   if (!value.empty()) container.attributes[name] = value;  // absent, rather than empty: "*" would match that
+}
+
+// Podman and CRI-O leave out the algorithm, which Docker writes: "sha256:…".
+std::string with_algorithm(const std::string& image_id) {
+  return image_id.empty() || image_id.find(':') != std::string::npos ? image_id : "sha256:" + image_id;
 }
 
 // Whether the record was there; why it could not be used is in container.unestablished.
@@ -60,22 +66,120 @@ void add_docker(config::Container& container, const std::string& id, const host:
   }
 }
 
+struct Called {
+  host::Caller caller;
+  std::optional<oci::StorageRecord> record;  // in containers/storage
+  std::string unrecorded;                    // why there is none
+};
+
+// The record of what lies in `caller.storage`. That is in the graph root, where a bundle of CRI-O's and one of a Podman
+// with transient storage are not.
+void find_record(Called& called, const host::EngineFolders& folders) {
+  std::vector<std::string> places{called.caller.storage};
+  const std::string drivers = std::filesystem::path(called.caller.storage).filename().string();
+  for (const std::string& root : folders.containers_storage) {
+    const std::string place = host::without_links(root + "/" + drivers);
+    if (!place.empty() && host::only_root_can_change(place)) places.push_back(place);
+  }
+  called.unrecorded =
+      "containers/storage has no record of it, neither beside its bundle nor below any of "
+      "engines.containers_storage";
+  for (const std::string& place : places) {
+    try {
+      called.record = oci::read_storage_record(place, called.caller.id);
+    } catch (const host::Error& error) {
+      called.unrecorded = error.what();
+    }
+    if (called.record) return;
+  }
+}
+
+// A user can make a record of CRI-O's form in a storage of their own, so that is only believed where root alone writes.
+Called who_called(const std::string& bundle, const host::EngineFolders& folders) {
+  Called called{host::recognise(bundle, folders), {}, {}};
+  if (called.caller.storage.empty()) return called;
+  find_record(called, folders);
+  if (called.record && called.record->crio && host::only_root_can_change(called.caller.storage))
+    called.caller.engine = host::Engine::kubernetes;
+  return called;
+}
+
+void add_podman(config::Container& container, const Called& called) {
+  container.unestablished = called.record ? std::string() : called.unrecorded;
+  if (!called.record) return;
+  add(container, "name", called.record->name);
+  add(container, "image", called.record->image);
+  add(container, "image_id", with_algorithm(called.record->image_id));
+}
+
+// Adds the annotation `key` as the attribute `name`.
+void add_annotation(config::Container& container, const char* name, const oci::Annotations& annotations,
+                    const char* key) {
+  const auto found = annotations.find(key);
+  if (found != annotations.end()) add(container, name, found->second);
+}
+
+// containerd's CRI writes these after the user's, but the last two for members only: in a sandbox's they can be the
+// user's (pkg/cri/server, sandboxContainerSpec and containerSpec).
+void add_containerd_cri(config::Container& container, const oci::Annotations& annotations) {
+  add_annotation(container, "namespace", annotations, "io.kubernetes.cri.sandbox-namespace");
+  add_annotation(container, "pod", annotations, "io.kubernetes.cri.sandbox-name");
+  const auto type = annotations.find("io.kubernetes.cri.container-type");
+  if (type == annotations.end() || type->second != "container") return;
+  add_annotation(container, "container", annotations, "io.kubernetes.cri.container-name");
+  add_annotation(container, "image", annotations, "io.kubernetes.cri.image-name");
+}
+
+// CRI-O writes the kubelet's labels last, in a sandbox's annotations after all of the user's; its own it writes last in
+// a member's only (server/sandbox_run_linux.go; internal/factory/container, SpecAddAnnotations). Restoring, it takes
+// them from the checkpoint.
+void add_crio(config::Container& container, const Subject& subject) {
+  if (subject.restored) return;
+  const oci::Annotations& annotations = subject.annotations;
+  add_annotation(container, "namespace", annotations, "io.kubernetes.pod.namespace");
+  add_annotation(container, "pod", annotations, "io.kubernetes.pod.name");
+  const auto name = annotations.find("io.kubernetes.container.name");
+  if (name == annotations.end() || name->second == "POD") return;
+  add(container, "container", name->second);
+  add_annotation(container, "image", annotations, "io.kubernetes.cri-o.ImageName");
+  const auto image = annotations.find("io.kubernetes.cri-o.ImageRef");
+  if (image != annotations.end()) add(container, "image_id", with_algorithm(image->second));
+}
+
 }  // namespace
 
-config::Container identify(const std::string& bundle, const std::string& id, const host::EngineFolders& folders) {
-  const host::Caller caller = host::recognise(bundle, folders);
+config::Container identify(const Subject& subject, const host::EngineFolders& folders) {
+  const Called called = who_called(subject.bundle, folders);
+  const host::Caller& caller = called.caller;
   config::Container container;
   container.engine = caller.engine;
-  container.attributes["bundle"] = bundle;
-  if (!id.empty()) container.attributes["id"] = id;
-  if (!caller.id.empty() && caller.id != id) {
+  container.attributes["bundle"] = subject.bundle;
+  if (!subject.id.empty()) container.attributes["id"] = subject.id;
+  if (!caller.id.empty() && caller.id != subject.id) {
     container.unestablished = "its bundle is that of " + host::quoted(caller.id);
-  } else if (caller.engine == host::Engine::docker) {
-    add_docker(container, caller.id, folders);
-  } else if (caller.engine == host::Engine::containerd) {
-    container.attributes["namespace"] = caller.containerd_namespace;
+    return container;
+  }
+  switch (caller.engine) {
+    case host::Engine::docker: add_docker(container, caller.id, folders); break;
+    case host::Engine::kubernetes:
+      if (called.record)
+        add_crio(container, subject);
+      else
+        add_containerd_cri(container, subject.annotations);
+      break;
+    case host::Engine::podman: add_podman(container, called); break;
+    case host::Engine::containerd: container.attributes["namespace"] = caller.containerd_namespace; break;
+    case host::Engine::unknown: break;
+  }
+  if (subject.restored) {
+    for (const char* name : {"image", "image_id"}) container.attributes.erase(name);
+    container.unestablished = "it is restored from a checkpoint, whose content no image vouches for";
   }
   return container;
+}
+
+host::Engine engine_of(const std::string& bundle, const host::EngineFolders& folders) {
+  return who_called(bundle, folders).caller.engine;
 }
 
 }  // namespace shim

@@ -4,9 +4,9 @@
 #include <ctime>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "host/text.h"
-#include "shim/identity.h"
 
 namespace shim {
 
@@ -22,12 +22,11 @@ std::string today() {
 
 }  // namespace
 
-Judgement judge(const std::vector<config::Exposure>& exposures, const std::string& bundle, const std::string& id,
-                Policy& policy) {
+Judgement judge(const std::vector<config::Exposure>& exposures, Subject subject, Policy& policy) {
   Judgement judgement;
-  judgement.bundle = bundle;
+  judgement.subject = std::move(subject);
   if (exposures.empty() && !policy.settings().log.everything) return judgement;
-  judgement.container = identify(bundle, id, policy.settings().engines);
+  judgement.container = identify(judgement.subject, policy.settings().engines);
   if (exposures.empty()) return judgement;
   const std::string day = today();
   judgement.decision = config::decide(exposures, judgement.container, policy.settings(), policy.allowlist(), day);
@@ -43,12 +42,12 @@ Judgement judge(const std::vector<config::Exposure>& exposures, const std::strin
   return judgement;
 }
 
-Judgement unjudged(const std::string& bundle, const std::string& id, const host::Error& error, const Policy& policy) {
+Judgement unjudged(Subject subject, const host::Error& error, const Policy& policy) {
   Judgement judgement;
   judgement.error = error;
   judgement.decision.outcome = config::Outcome::refuse;
-  judgement.bundle = bundle;
-  judgement.container = identify(bundle, id, policy.settings().engines);
+  judgement.subject = std::move(subject);
+  judgement.container = identify(judgement.subject, policy.settings().engines);
   return judgement;
 }
 

@@ -9,6 +9,7 @@
 #include "config/container.h"
 #include "config/decision.h"
 #include "host/error.h"
+#include "shim/identity.h"
 #include "shim/policy.h"
 
 namespace shim {
@@ -16,8 +17,8 @@ namespace shim {
 struct Judgement {
   config::Decision decision;
   std::optional<host::Error> error;  // why it could not be judged; the outcome is then refuse
-  config::Container container;
-  std::string bundle;  // without links; empty if it is not known
+  Subject subject;
+  config::Container container;  // who that is; asked only where it matters
   // Why allowlist files grant nothing, one of which may be missed in the decision; one for each file.
   std::vector<std::string> allowlist_problems;
 
@@ -29,13 +30,11 @@ struct Judgement {
   }
 };
 
-// Judges `exposures` of the container `id` whose bundle is at `bundle`. Who it is, and the allowlist, matter only where
-// there is something to except.
-Judgement judge(const std::vector<config::Exposure>& exposures, const std::string& bundle, const std::string& id,
-                Policy& policy);
+// Judges `exposures` of a container. Who it is, and the allowlist, matter only where there is something to except.
+Judgement judge(const std::vector<config::Exposure>& exposures, Subject subject, Policy& policy);
 
 // That there is no judgement: refuse, because of `error`.
-Judgement unjudged(const std::string& bundle, const std::string& id, const host::Error& error, const Policy& policy);
+Judgement unjudged(Subject subject, const host::Error& error, const Policy& policy);
 
 // What was thrown: an Error as it is, what a library threw as the one that no judgement could be made.
 host::Error as_error(const std::exception& thrown);

@@ -60,7 +60,7 @@ bool admit_creation(const Call& call, Policy& policy) {
   }
   if (call.command == "restore") request.checkpoint = call.image;
   const auto objection = objection_to(call, policy);
-  const Judgement judgement = objection ? unjudged(host::without_links(call.bundle), call.id, *objection, policy)
+  const Judgement judgement = objection ? unjudged({host::without_links(call.bundle), call.id}, *objection, policy)
                                         : judge_create(request, policy, host::kernel());
   tell(judgement, "create", call, policy);
   return judgement.runs(policy.settings().mode);
@@ -86,7 +86,7 @@ bool admit(const Call& call, Policy& policy) {
   if (call.creates || (!call.starts && !call.ambiguity.empty())) return admit_creation(call, policy);
   if (call.starts && !call.ambiguity.empty()) {  // which container it starts is not certain
     const host::Error ambiguous(host::ErrorKind::ambiguous_command_line, call.ambiguity);
-    const Judgement judgement = unjudged({}, call.id, ambiguous, policy);
+    const Judgement judgement = unjudged({{}, call.id}, ambiguous, policy);
     tell(judgement, "start", call, policy);
     return judgement.runs(policy.settings().mode);
   }

@@ -7,6 +7,7 @@
 #include "host/error.h"
 #include "host/mounts.h"
 #include "host/text.h"
+#include "shim/identity.h"
 #include "shim/pod.h"
 
 namespace shim {
@@ -106,8 +107,10 @@ std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const o
   if (contains(host_ipc, ipc)) {
     exposures.push_back({ExposureKind::host_ipc, what + "the host's IPC namespace"});
   } else if (state.ipc_path) {  // it joined one, by the runtime's own word
-    const host::Engine engine = host::recognise(host::without_links(state.bundle), engines).engine;
-    if (!joins_own_sandbox(state.annotations, ipc, root, engine, kernel))
+    const std::string bundle = host::without_links(state.bundle);
+    if (!joins_own_pod({state.annotations, bundle, *state.ipc_path, kernel.cgroup_of(init.pid()), root,
+                        engine_of(bundle, engines)},
+                       ipc, kernel))
       exposures.push_back(
           {ExposureKind::foreign_ipc, what + "another container's IPC namespace, " + host::quoted(*state.ipc_path)});
   }

@@ -107,7 +107,7 @@ std::string decision_record(const Judgement& judgement, const Circumstances& cir
                  {"exposures", exposures},
                  {"error", error},
                  {"container", container_of(judgement)},
-                 {"bundle", text_or_null(judgement.bundle)},
+                 {"bundle", text_or_null(judgement.subject.bundle)},
                  {"runtime", text_or_null(circumstances.runtime)},
                  {"policy", circumstances.policy},
                  {"version", IPCGUARD_VERSION}};

@@ -18,11 +18,12 @@ namespace shim {
 StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy, const host::Kernel& kernel,
                            const std::optional<host::Error>& objection) {
   StartJudgement start;
-  std::string bundle;
+  Subject subject{{}, query.id};
   try {
     const auto state = find_state(query);
     if (!state) return start;
-    bundle = host::without_links(state->bundle);
+    subject.bundle = host::without_links(state->bundle);
+    subject.annotations = state->annotations;
     auto init = host::Process::find(state->pid, state->start_time);
     if (!init || (stage == Stage::waiting && !state->waits)) return start;
     start.init = std::move(init);
@@ -34,9 +35,9 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
         exposures_of_namespaces(*start.init, *state, query.root, policy.settings().engines, kernel, host_ipc);
     auto files = exposures_of_files(*start.init, host_ipc);
     std::move(files.begin(), files.end(), std::back_inserter(exposures));
-    start.judgement = judge(exposures, bundle, query.id, policy);
+    start.judgement = judge(exposures, std::move(subject), policy);
   } catch (const std::exception& thrown) {
-    start.judgement = unjudged(bundle, query.id, as_error(thrown), policy);
+    start.judgement = unjudged(std::move(subject), as_error(thrown), policy);
   }
   return start;
 }

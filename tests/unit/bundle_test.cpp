@@ -151,17 +151,17 @@ TEST_CASE("a path is as long as a path can be, and no longer; the same for a typ
   CHECK(ipc(with_entries("{\"type\":\"" + std::string(4096, 'a') + "\"}")) == "invalid-config");
 }
 
-TEST_CASE("the annotations that are kept are those that name a pod's sandbox or configure CRIU") {
+TEST_CASE("the annotations that are kept are those that say whose container it is, or configure CRIU") {
   const auto kept = [](const std::string& annotations) {
     return read_bundle(with_annotations(annotations)).annotations;
   };
   CHECK(kept("").empty());
-  CHECK(kept(R"("a":"b","io.kubernetes.cri.sandbox-name":"n","IO.kubernetes.cri.sandbox-id":"x","":"")").empty());
+  CHECK(kept(R"("a":"b","io.kubernetes.cri.sandbox-uid":"n","IO.kubernetes.cri.sandbox-id":"x","":"")").empty());
   const auto all = kept(R"("io.kubernetes.cri.container-type":"container","io.kubernetes.cri.sandbox-id":"a",
-      "io.kubernetes.cri-o.ContainerType":"sandbox","io.kubernetes.cri-o.SandboxID":"","org.criu.config":"/x","o":"p")");
+      "io.kubernetes.cri-o.ContainerType":"sandbox","io.kubernetes.pod.uid":"u","io.kubernetes.cri-o.SandboxID":"","org.criu.config":"/x","o":"p")");
   CHECK(all == oci::Annotations{{"io.kubernetes.cri.container-type", "container"},
                                 {"io.kubernetes.cri.sandbox-id", "a"},
-                                {"io.kubernetes.cri-o.ContainerType", "sandbox"},
+                                {"io.kubernetes.pod.uid", "u"},
                                 {"io.kubernetes.cri-o.SandboxID", ""},
                                 {"org.criu.config", "/x"}});
   for (const auto& [key, value] : all) CHECK(oci::is_kept_annotation(key));
@@ -179,10 +179,14 @@ TEST_CASE("annotations of any length are fine where they are not kept") {
   CHECK(kind("\"org.criu.config\":\"" + longer + "\"") == "invalid-config");
   // All that can be kept together, at its longest, still is an answer.
   std::string all;
-  for (const char* key : {"io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-id",
-                          "io.kubernetes.cri-o.ContainerType", "io.kubernetes.cri-o.SandboxID", "org.criu.config"})
+  for (const char* key :
+       {"io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-id", "io.kubernetes.cri.sandbox-namespace",
+        "io.kubernetes.cri.sandbox-name", "io.kubernetes.cri.container-name", "io.kubernetes.cri.image-name",
+        "io.kubernetes.cri-o.SandboxID", "io.kubernetes.cri-o.ImageName", "io.kubernetes.cri-o.ImageRef",
+        "io.kubernetes.pod.namespace", "io.kubernetes.pod.name", "io.kubernetes.pod.uid",
+        "io.kubernetes.container.name", "org.criu.config"})
     all += (all.empty() ? "\"" : ",\"") + std::string(key) + "\":\"" + longest + "\"";
-  CHECK(read_bundle(with_annotations(all)).annotations.size() == 5);
+  CHECK(read_bundle(with_annotations(all)).annotations.size() == 14);
 }
 
 TEST_CASE("the bytes of a document do no more than be read") {

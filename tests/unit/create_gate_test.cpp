@@ -30,6 +30,7 @@ class FakeKernel final : public host::Kernel {
     throw host::Error(host::ErrorKind::unverifiable, "nothing is there");
   }
   NamespaceId ipc_of(pid_t pid, std::uint64_t /*started*/) const override { return pid == 7 ? pods : hosts; }
+  std::string cgroup_of(pid_t /*pid*/) const override { return {}; }
 };
 
 const std::string rest = R"({"type":"pid"},{"type":"mount"})";
@@ -186,7 +187,7 @@ TEST_CASE("what could not be judged still says of which container, in one line w
     REQUIRE(judgement.error);
     CHECK(judgement.decision.outcome == config::Outcome::refuse);
     CHECK(judgement.container.attribute("id") == "id");
-    CHECK(judgement.bundle == world.folder / "bundle");
+    CHECK(judgement.subject.bundle == world.folder / "bundle");
     const std::string message = shim::refusal_message(judgement);
     CHECK(message.find("ipcguard: refused: container 'id': ") == 0);
     CHECK(message.find('\n') == std::string::npos);
@@ -200,7 +201,7 @@ TEST_CASE("where everything is recorded, a container without exposures is record
   const Judgement judgement = world.judge(own);
   CHECK(judgement.container.attribute("id") == "id");
   CHECK(judgement.container.attribute("bundle") == world.folder / "bundle");
-  CHECK(judgement.bundle == world.folder / "bundle");
+  CHECK(judgement.subject.bundle == world.folder / "bundle");
 }
 
 TEST_CASE("what is restored has an IPC namespace of its own only if it was dumped with one") {

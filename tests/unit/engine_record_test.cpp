@@ -113,3 +113,52 @@ TEST_CASE("very many labels are an error rather than an answer without end") {
     labels += (at == 0 ? "\"" : ",\"") + std::to_string(at) + "\":\"" + std::string(50, 'x') + "\"";
   CHECK(kind("{\"ID\":\"id\",\"Config\":{\"Labels\":{" + labels + "}}}") == "unverifiable");
 }
+
+namespace {
+
+struct Storage {
+  explicit Storage(const std::string& text, const char* file = "containers.json") { folder.write(file, text, 0600); }
+  std::string seen(const std::string& id = "id") const {
+    std::string out;
+    const std::string kind = tests::kind_of_failure([&] {
+      const auto record = oci::read_storage_record(folder.path(), id);
+      out =
+          record ? record->name + " " + record->image + " " + record->image_id + (record->crio ? " crio" : "") : "none";
+    });
+    return kind.empty() ? out : kind;
+  }
+  TempFolder folder;
+};
+
+}  // namespace
+
+TEST_CASE("records of containers/storage") {
+  const Storage two(R"([{"id":"other","names":["x"],"image":"1","metadata":"{\"image-name\":\"x\"}"},
+                        {"id":"id","names":["a","b"],"image":"2","metadata":"{\"image-name\":\"y\",\"name\":\"z\"}"}])");
+  CHECK(two.seen() == "a y 2");
+  CHECK(two.seen("other") == "x x 1");
+  CHECK(two.seen("none") == "none");
+  CHECK(Storage("[]").seen() == "none");
+  CHECK(Storage(R"([{"id":"id"}])").seen() == "  ");
+  CHECK(Storage(R"([{"id":"id","names":null,"metadata":""}])").seen() == "  ");
+  CHECK(Storage(R"([{"id":"id"}])", "volatile-containers.json").seen() == "  ");
+  CHECK(Storage(R"([{"id":"id"}])", "other.json").seen() == "none");
+}
+
+TEST_CASE("CRI-O's metadata has three members that Podman's never has") {
+  const auto metadata = [](const std::string& text) {
+    return Storage(R"([{"id":"id","metadata":"{)" + text + "}\"}]").seen();
+  };
+  CHECK(metadata(R"(\"pod-id\":\"p\",\"pod-name\":\"n\",\"metadata-name\":\"m\")") == "   crio");
+  CHECK(metadata(R"(\"pod-id\":\"p\",\"pod-name\":\"n\")") == "  ");
+  CHECK(metadata(R"(\"pod-id\":\"p\",\"pod-name\":\"\",\"metadata-name\":\"m\")") == "  ");
+  CHECK(metadata(R"(\"name\":\"pod-id\")") == "  ");
+}
+
+TEST_CASE("a record that is there and cannot be understood is unverifiable") {
+  for (const char* text : {"", "{}", "[", "[1]", R"([{"id":"id","ID":"x"}])", R"([{"id":"id"},{"id":"id"}])",
+                           R"([{"id":"id","metadata":"{"}])", R"([{"id":"id","metadata":"[]"}])", R"([{"id":1}])"}) {
+    CAPTURE(text);
+    CHECK(Storage(text).seen() == "unverifiable");
+  }
+}

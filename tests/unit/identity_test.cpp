@@ -24,8 +24,9 @@ struct Host {
     std::filesystem::create_directories(path);
     return path;
   }
-  Container who(const std::string& at, const std::string& id) const {
-    return shim::identify(at, id, {{folder / "containerd"}, {}, {folder / "data"}});
+  Container who(const std::string& at, const std::string& id) const { return who({at, id}); }
+  Container who(const shim::Subject& subject) const {
+    return shim::identify(subject, {{folder / "containerd"}, {}, {folder / "data"}, {folder / "graph"}});
   }
   tests::TempFolder folder;
 };
@@ -103,4 +104,127 @@ TEST_CASE("a container of containerd's is known by its containerd namespace") {
   CHECK(container.attribute("namespace") == "default");
   CHECK(container.attribute("id") == "id");
   CHECK_FALSE(host.who(host.bundle("default", "id"), "x").attribute("namespace"));
+}
+
+namespace {
+
+const oci::Annotations cri_member{{"io.kubernetes.cri.sandbox-namespace", "ns"},
+                                  {"io.kubernetes.cri.sandbox-name", "pod"},
+                                  {"io.kubernetes.cri.container-type", "container"},
+                                  {"io.kubernetes.cri.container-name", "app"},
+                                  {"io.kubernetes.cri.image-name", "docker.io/library/app:1"}};
+
+// Attributes but id and bundle: "name=value …".
+std::string shown(const Container& container) {
+  std::string out(host::name_of(container.engine));
+  for (const auto& [name, value] : container.attributes)
+    if (name != "id" && name != "bundle") out += " " + name + "=" + value;
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("under containerd's CRI its annotations tell, of a sandbox fewer than of a member") {
+  const Host host;
+  const std::string bundle = host.bundle("k8s.io", "id");
+  CHECK(shown(host.who({bundle, "id", cri_member})) ==
+        "kubernetes container=app image=docker.io/library/app:1 namespace=ns pod=pod");
+  oci::Annotations sandbox = cri_member;  // with the last two by the user's hand
+  sandbox["io.kubernetes.cri.container-type"] = "sandbox";
+  CHECK(shown(host.who({bundle, "id", sandbox})) == "kubernetes namespace=ns pod=pod");
+  CHECK(shown(host.who({bundle, "id", {}})) == "kubernetes");
+  // CRI-O's mean nothing here
+  CHECK(shown(host.who({bundle, "id", {{"io.kubernetes.pod.namespace", "kube-system"}}})) == "kubernetes");
+}
+
+TEST_CASE("annotations tell nothing under any other engine") {
+  const Host host;
+  for (const std::string& bundle : {host.bundle("default", "id"), host.bundle("moby", real_id), std::string("/b")}) {
+    const Container container = host.who({bundle, std::filesystem::path(bundle).filename(), cri_member});
+    for (const char* name : {"pod", "container"}) CHECK_FALSE(container.attribute(name));
+    CHECK(container.attribute("namespace") != "ns");
+  }
+}
+
+TEST_CASE("what is restored from a checkpoint has no image") {
+  const Host host;
+  shim::Subject subject{host.bundle("moby", real_id), real_id, {}, true};
+  Container container = host.who(subject);
+  CHECK(container.attribute("name") == "labelled");
+  CHECK_FALSE(container.attribute("image"));
+  CHECK_FALSE(container.attribute("image_id"));
+  CHECK_FALSE(container.unestablished.empty());
+  subject = {host.bundle("k8s.io", "id"), "id", cri_member, true};
+  CHECK_FALSE(host.who(subject).attribute("image"));
+  CHECK(host.who(subject).attribute("pod") == "pod");
+}
+
+namespace {
+
+const std::string stored_id(64, 'e');
+
+std::string record_of(const std::string& metadata) {
+  std::string escaped;
+  for (const char c : metadata) escaped += c == '"' ? std::string("\\\"") : std::string(1, c);
+  return R"([{"id":")" + stored_id + R"(","names":["web","old"],"image":"beef","metadata":")" + escaped + "\"}]";
+}
+const std::string podmans = R"({"image-name":"docker.io/library/web:1","image-id":"x","name":"old"})",
+                  crios = R"({"image-name":"pause","pod-id":"p","pod-name":"n","metadata-name":"m"})";
+
+// What is known of a container in containers/storage with that record, at `where`.
+struct Storage : Host {
+  std::string bundle_at(const std::string& where) const {
+    const std::string path = folder / where + "/overlay-containers/" + stored_id + "/userdata";
+    std::filesystem::create_directories(path);
+    return path;
+  }
+};
+
+const oci::Annotations crio_member{{"io.kubernetes.pod.namespace", "ns"},
+                                   {"io.kubernetes.pod.name", "pod"},
+                                   {"io.kubernetes.container.name", "app"},
+                                   {"io.kubernetes.cri-o.ImageName", "quay.io/app:1"},
+                                   {"io.kubernetes.cri-o.ImageRef", "beef"}};
+
+}  // namespace
+
+TEST_CASE("a container of Podman's is known by its storage's record, and not by annotations") {
+  const Storage host;
+  const std::string bundle = host.bundle_at("x");
+  Container container = host.who({bundle, stored_id, crio_member});
+  CHECK(shown(container) == "podman");
+  CHECK(container.unestablished.find("no record") != std::string::npos);
+  for (const char* file : {"volatile-containers.json", "containers.json"}) {
+    host.folder.write(std::string("x/overlay-containers/") + file, record_of(podmans), 0600);
+    container = host.who({bundle, stored_id, crio_member});
+    CHECK(shown(container) == "podman image=docker.io/library/web:1 image_id=sha256:beef name=web");
+    CHECK(container.unestablished.empty());
+    std::filesystem::remove(host.folder / "x/overlay-containers/" + file);
+  }
+  host.folder.write("x/overlay-containers/containers.json", "[{]", 0600);
+  CHECK(host.who({bundle, stored_id, crio_member}).unestablished.find("not JSON") != std::string::npos);
+}
+
+TEST_CASE("CRI-O is told from Podman by the record alone, wherever the bundle is") {
+  const Storage host;
+  const std::string bundle = host.bundle_at("run");
+  host.folder.write("graph/overlay-containers/volatile-containers.json", record_of(crios), 0600);
+  CHECK(shown(host.who({bundle, stored_id, crio_member})) ==
+        "kubernetes container=app image=quay.io/app:1 image_id=sha256:beef namespace=ns pod=pod");
+  CHECK(shim::engine_of(bundle, {{}, {}, {}, {host.folder / "graph"}}) == Engine::kubernetes);
+  CHECK(shim::engine_of(bundle, {{}, {}, {}, {}}) == Engine::podman);
+  oci::Annotations sandbox = crio_member;  // in which the user can write what is CRI-O's own
+  sandbox["io.kubernetes.container.name"] = "POD";
+  CHECK(shown(host.who({bundle, stored_id, sandbox})) == "kubernetes namespace=ns pod=pod");
+  CHECK(shown(host.who({bundle, stored_id, crio_member, true})) == "kubernetes");
+}
+
+TEST_CASE("a record of CRI-O's form in a place that others can write to makes nobody CRI-O") {
+  const Storage host;
+  const std::string bundle = host.bundle_at("x"), folder = host.folder / "x/overlay-containers";
+  host.folder.write("x/overlay-containers/containers.json", record_of(crios), 0600);
+  CHECK(host.who({bundle, stored_id, crio_member}).engine == Engine::kubernetes);
+  const std::string above = host.folder / "x";
+  REQUIRE(chown(above.c_str(), tests::nobody, tests::nobody) == 0);
+  CHECK(host.who({bundle, stored_id, crio_member}).engine == Engine::podman);
 }

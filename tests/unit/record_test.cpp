@@ -56,7 +56,7 @@ Judgement full(const std::string& text, std::optional<host::Error> error) {
   for (const char* name : {"id", "name", "image", "namespace", "pod"}) judgement.container.attributes[name] = text;
   judgement.container.unestablished = text;
   judgement.allowlist_problems = {text};
-  judgement.bundle = text;
+  judgement.subject.bundle = text;
   return judgement;
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("a refusal is recorded as the design says, field by field") {
   Judgement judgement = refused(ExposureKind::host_ipc, "linux.namespaces has no ipc entry");
   judgement.container.engine = host::Engine::docker;
   judgement.container.attributes = {{"id", "abc"}, {"name", "db"}, {"image", "postgres:15"}, {"bundle", "/b"}};
-  judgement.bundle = "/run/b";
+  judgement.subject.bundle = "/run/b";
   CHECK(decision_record(judgement, circumstances()) ==
         R"({"time":"2026-11-21T20:00:00.000Z","decision":"refuse","gate":"create","mode":"enforce",)"
         R"("exposures":[{"kind":"host-ipc","detail":"linux.namespaces has no ipc entry","action":"refuse",)"

@@ -123,7 +123,8 @@ TEST_CASE("each fault of the settings is told with its place, what was found and
       {R"({"log":{"syslog":"yes"}})", "f:1:18: log.syslog is text and should be true or false"},
       {R"({"log":{"record":"none"}})", "f:1:18: log.record is 'none' and should be one of: notable, all"},
       {R"({"engines":{"podman":"/x"}})",
-       "f:1:13: unknown key 'podman' in engines; known are: containerd_state, docker_exec_root, docker_data_root"},
+       "f:1:13: unknown key 'podman' in engines; known are: containerd_state, docker_exec_root, docker_data_root, "
+       "containers_storage"},
       {R"({"engines":{"docker_exec_root":[]}})",
        "f:1:32: engines.docker_exec_root is an empty list; leave it out or name at least one"},
       {R"({"engines":{"docker_exec_root":["/a","b"]}})",
