@@ -16,7 +16,7 @@ int check(const CheckOptions& options);
 struct ValidateOptions {
   std::string settings, allowlist;  // paths
 };
-// Lists everything that is wrong in settings and allowlist.
+// Lists everything that is wrong in settings and allowlist, and warns of what is broader than it looks.
 int validate(const ValidateOptions& options);
 
 }  // namespace admin
