@@ -1,6 +1,8 @@
 #include "config/allowlist.h"
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -328,4 +330,29 @@ TEST_CASE("what is granted is what is listed, and host-ipc covers the mounts tha
   CHECK(granted(R"(["host-mqueue"])") == "000100");
   CHECK(granted(R"(["host-shm-recursive"])") == "000010");
   CHECK(granted(R"(["host-proc","foreign-ipc"])") == "010001");
+}
+
+TEST_CASE("the exceptions that are installed are for system pods of Kubernetes, and for nobody else") {
+  std::ifstream file(TESTS_FOLDER "/../config/default/kubernetes-system.json");
+  const Allowlist allowlist = parsed(std::string(std::istreambuf_iterator<char>(file), {}));
+  CHECK(allowlist.problems.empty());
+  REQUIRE(allowlist.exceptions.size() == 1);
+  const Exception& one = allowlist.exceptions[0];
+  CHECK(one.allow == std::vector<ExposureKind>{ExposureKind::host_ipc});
+  const auto matches = [&](host::Engine engine, const std::string& name_space) {
+    Container container;
+    container.engine = engine;
+    container.attributes = {{"namespace", name_space}, {"pod", "kube-proxy-x"}, {"name", name_space}};
+    container.labels = {{"io.kubernetes.pod.namespace", name_space}};
+    return one.matches(container);
+  };
+  for (const char* name : {"kube-system", "gatekeeper-system", "azure-arc", "azure-extensions-usage-system"}) {
+    for (std::size_t at = 0; at < host::engine_names.size(); ++at) {
+      const auto engine = static_cast<host::Engine>(at);
+      CHECK(matches(engine, name) == (engine == host::Engine::kubernetes));
+    }
+    CHECK_FALSE(matches(host::Engine::kubernetes, std::string(name) + "-2"));
+  }
+  for (const char* name : {"default", "kube-public", "KUBE-SYSTEM", "", "azure"})
+    CHECK_FALSE(matches(host::Engine::kubernetes, name));
 }
