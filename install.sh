@@ -8,7 +8,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=
 umask 022
 
 readonly SHIM=/usr/local/bin/ipcguard-runtime ADMIN=/usr/local/bin/ipcguard
-readonly SETTINGS=/etc/ipcguard/config.json LOGS=/var/log/ipcguard
+readonly SETTINGS=/etc/ipcguard/config.json ALLOWLIST=/etc/ipcguard/allowlist.d LOGS=/var/log/ipcguard
 readonly MANIFEST=/var/lib/ipcguard/manifest # lines of "kind<TAB>value[<TAB>sha256]", oldest first
 readonly DAEMON_JSON=/etc/docker/daemon.json BACKUP=/etc/docker/daemon.json.ipcguard-backup
 
@@ -94,7 +94,10 @@ place_all() { # RUNTIME
   place_program "$SHIM" "$built/ipcguard-runtime"
   place_program "$ADMIN" "$built/ipcguard"
   make_dir "${SETTINGS%/*}" 0755
-  make_dir "${SETTINGS%/*}/allowlist.d" 0755
+  make_dir "$ALLOWLIST" 0755
+  # On a host that has settings this is not the first time: whoever deleted the exceptions does not get them back.
+  [[ -e $dest$SETTINGS || -L $dest$SETTINGS ]] ||
+    place_default "$ALLOWLIST/kubernetes-system.json" "$source_dir/config/default/kubernetes-system.json"
   sed "s|\"/usr/bin/runc\"|\"$1\"|" "$source_dir/config/default/config.json" >"$scratch/config.json"
   place_default "$SETTINGS" "$scratch/config.json"
   make_dir "$LOGS" 0750

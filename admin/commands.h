@@ -17,7 +17,7 @@ int check(const CheckOptions& options);
 struct ValidateOptions {
   std::string settings, allowlist;  // paths
 };
-// Lists everything that is wrong in settings and allowlist.
+// Lists everything that is wrong in settings and allowlist, and warns of what is broader than it looks.
 int validate(const ValidateOptions& options);
 
 // Of the log: its path, "-" for standard input, empty for the one that the settings name. Of `since`: a day or empty.

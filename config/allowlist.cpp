@@ -1,7 +1,7 @@
 #include "config/allowlist.h"
 
 #include <algorithm>
-#include <iterator>
+#include <cstddef>
 
 #include "config/date.h"
 #include "config/image.h"
@@ -19,50 +19,73 @@ void read_labels(Document& document, const Node& node, Exception& exception) {
     exception.labels[label.key] = document.read_texts(label.value, "the label " + host::quoted(label.key));
 }
 
-void read_match(Document& document, const Node& node, Exception& exception) {
-  std::vector<Document::Field> fields;
-  fields.push_back({"engine",
-                    [&](const Node& value) {
-                      exception.engines = read_names<host::Engine>(document, value, "engine", host::engine_names);
-                    },
-                    true});
-  for (const std::string_view name : attribute_names)
-    fields.push_back({name, [&, name](const Node& value) {
-                        exception.conditions[std::string(name)] = document.read_texts(value, name);
-                      }});
-  fields.push_back({"labels", [&](const Node& value) { read_labels(document, value, exception); }});
-  document.read_object(node, "match", fields);
-  if (node.kind == Node::Kind::object && exception.conditions.empty() && exception.labels.empty())
-    document.problem(node.offset, "match names no container; beside engine it needs at least one condition");
-}
+// Reads the exceptions of one file. What reads each field is set up once, since there may be many thousands of them.
+class ExceptionReader {
+ public:
+  ExceptionReader(const std::string& file, std::vector<Exception>& into) : file_(file), into_(into) {
+    match_.push_back({"engine",
+                      [this](const Node& value) {
+                        into_.back().engines =
+                            read_names<host::Engine>(*document_, value, "engine", host::engine_names);
+                      },
+                      true});
+    for (const std::string_view name : attribute_names)
+      match_.push_back({name, [this, name](const Node& value) {
+                          into_.back().conditions[std::string(name)] = document_->read_texts(value, name);
+                        }});
+    match_.push_back({"labels", [this](const Node& value) { read_labels(*document_, value, into_.back()); }});
+  }
+  ExceptionReader(const ExceptionReader&) = delete;
+  ExceptionReader& operator=(const ExceptionReader&) = delete;
 
-Exception read_exception(Document& document, const Node& node) {
-  Exception exception;
-  const auto text = [&](std::string_view key, std::string& into, bool required) {
-    return Document::Field{key, [&, key](const Node& value) { into = document.read_text(value, key).value_or(""); },
-                           required};
+  void read(Document& document, const Node& node) {
+    document_ = &document;
+    const Document::Place place = document.place(node.offset);
+    Exception& exception = into_.emplace_back();
+    exception.file = file_;
+    exception.line = place.line;
+    exception.column = place.column;
+    document.read_object(node, "the exception", fields_);
+  }
+
+ private:
+  Document::Field text(std::string_view key, std::string Exception::*into, bool required) {
+    return {
+        key,
+        [this, key, into](const Node& value) { into_.back().*into = document_->read_text(value, key).value_or(""); },
+        required};
+  }
+
+  void read_expires(const Node& node) {
+    std::string& expires = into_.back().expires;
+    expires = document_->read_text(node, "expires").value_or("");
+    if (!expires.empty() && !day_of(expires))
+      document_->problem(node.offset, "expires is " + host::quoted(expires) + " and should be a day like '2027-03-31'");
+  }
+
+  void read_match(const Node& node) {
+    document_->read_object(node, "match", match_);
+    if (node.kind == Node::Kind::object && into_.back().conditions.empty() && into_.back().labels.empty())
+      document_->problem(node.offset, "match names no container; beside engine it needs at least one condition");
+  }
+
+  void read_allow(const Node& node) {
+    into_.back().allow = read_names<ExposureKind>(*document_, node, "allow", exposure_names);
+  }
+
+  const std::string& file_;
+  std::vector<Exception>& into_;  // the last is the one that is read
+  Document* document_ = nullptr;
+  std::vector<Document::Field> match_;
+  const std::vector<Document::Field> fields_ = {
+      text("name", &Exception::name, true),
+      text("reason", &Exception::reason, true),
+      text("owner", &Exception::owner, false),
+      {"expires", [this](const Node& value) { read_expires(value); }},
+      {"match", [this](const Node& value) { read_match(value); }, true},
+      {"allow", [this](const Node& value) { read_allow(value); }, true},
   };
-  const auto expires = [&](const Node& value) {
-    exception.expires = document.read_text(value, "expires").value_or("");
-    if (!exception.expires.empty() && !day_of(exception.expires))
-      document.problem(value.offset,
-                       "expires is " + host::quoted(exception.expires) + " and should be a day like '2027-03-31'");
-  };
-  document.read_object(node, "the exception",
-                       {
-                           text("name", exception.name, true),
-                           text("reason", exception.reason, true),
-                           text("owner", exception.owner, false),
-                           {"expires", expires},
-                           {"match", [&](const Node& value) { read_match(document, value, exception); }, true},
-                           {"allow",
-                            [&](const Node& value) {
-                              exception.allow = read_names<ExposureKind>(document, value, "allow", exposure_names);
-                            },
-                            true},
-                       });
-  return exception;
-}
+};
 
 }  // namespace
 
@@ -97,18 +120,16 @@ bool Exception::grants(ExposureKind kind) const {
 }
 
 void parse_allowlist(const std::string& file, std::string_view text, Allowlist& into) {
-  Document document(file, text);
-  std::vector<Exception> exceptions;
-  const auto read_list = [&](const Node& node) {
-    if (node.kind != Node::Kind::array) return document.problem(node.offset, "exceptions should be a list");
-    for (const Node& item : node.items) {
-      exceptions.push_back(read_exception(document, item));
-      exceptions.back().file = file;
-    }
+  const auto before = static_cast<std::ptrdiff_t>(into.exceptions.size());
+  ExceptionReader reader(file, into.exceptions);
+  const auto read_item = [&](Document& document, const Node& node) { reader.read(document, node); };
+  Document document(file, text, {"exceptions", read_item});
+  const auto read_list = [&](const Node& node) {  // whose items are read by now
+    if (node.kind != Node::Kind::array) document.problem(node.offset, "exceptions should be a list");
   };
-  // A text that is no JSON has one problem; what its half-read tree lacks is not worth a word.
-  if (document.problems().empty()) document.read_object(document.root(), "the file", {{"exceptions", read_list, true}});
-  if (document.problems().empty()) std::move(exceptions.begin(), exceptions.end(), std::back_inserter(into.exceptions));
+  // What the half-read tree of a text that is no JSON lacks is not worth a word.
+  if (document.well_formed()) document.read_object(document.root(), "the file", {{"exceptions", read_list, true}});
+  if (!document.problems().empty()) into.exceptions.erase(into.exceptions.begin() + before, into.exceptions.end());
   into.problems.insert(into.problems.end(), document.problems().begin(), document.problems().end());
 }
 

@@ -26,6 +26,7 @@ struct Exception {
   std::map<std::string, Globs> labels;      // by label; all must hold
   std::vector<ExposureKind> allow;
   std::string file;  // where it stands
+  std::size_t line = 0, column = 0;
 
   bool matches(const Container& container) const;
   // host-ipc covers host-shm and host-mqueue: engines add those mounts themselves to what shares the host's IPC.

@@ -9,19 +9,23 @@ namespace config {
 
 namespace {
 
-JudgedExposure judge(const Exposure& exposure, const Container& container, const Settings& settings,
-                     const Allowlist& allowlist, std::string_view today) {
+// `matching` are the exceptions whose conditions the container fulfils.
+JudgedExposure judge(const Exposure& exposure, const std::vector<const Exception*>& matching, const Settings& settings,
+                     std::string_view today) {
   JudgedExposure judged{exposure, settings.action_for(exposure.kind), {}, {}};
   if (judged.action == Action::allow) return judged;  // nothing to except
-  for (const Exception& exception : allowlist.exceptions) {
-    if (!exception.grants(exposure.kind) || !exception.matches(container)) continue;
-    if (exception.expired(today)) {
-      judged.expired.push_back(exception.name + " (on " + exception.expires + ")");
-    } else if (!judged.exception || exception.name < judged.exception->name) {
-      // Of several the first by name is told, whatever the order of files.
-      judged.action = Action::excepted;
-      judged.exception = exception;
+  const Exception* first = nullptr;  // by name: of several that one is told, whatever the order of files
+  for (const Exception* exception : matching) {
+    if (!exception->grants(exposure.kind)) continue;
+    if (exception->expired(today)) {
+      judged.expired.push_back(exception->name + " (on " + exception->expires + ")");
+    } else if (first == nullptr || exception->name < first->name) {
+      first = exception;
     }
+  }
+  if (first != nullptr) {
+    judged.action = Action::excepted;
+    judged.exception = *first;
   }
   return judged;
 }
@@ -49,8 +53,11 @@ std::string expiry_warning(const Exception& exception, std::string_view today) {
 Decision decide(const std::vector<Exposure>& exposures, const Container& container, const Settings& settings,
                 const Allowlist& allowlist, std::string_view today) {
   Decision decision;
+  std::vector<const Exception*> matching;  // the same for all exposures
+  for (const Exception& exception : allowlist.exceptions)
+    if (exception.matches(container)) matching.push_back(&exception);
   for (const Exposure& exposure : exposures) {
-    decision.exposures.push_back(judge(exposure, container, settings, allowlist, today));
+    decision.exposures.push_back(judge(exposure, matching, settings, today));
     decision.outcome = std::max(decision.outcome, outcome_of(decision.exposures.back().action));
   }
   return decision;

@@ -50,26 +50,30 @@ const char* kind_name(Node::Kind kind) {
 // Makes the tree from nlohmann's SAX events.
 class Builder {
  public:
-  explicit Builder(Document& document) : document_(document), reached_(document.text_.data()) {}
+  Builder(Document& document, const Document::List& list)
+      : document_(document), list_(list), reached_(document.text_.data()) {}
 
-  void build() {
+  bool build() {
     const char* const begin = document_.text_.data();
     const char* const end = begin + document_.text_.size();
-    Json::sax_parse(TrackedIterator(begin, &reached_), TrackedIterator(end, &reached_), this,
-                    nlohmann::detail::input_format_t::json, /*strict=*/true, /*ignore_comments=*/true);
+    return Json::sax_parse(TrackedIterator(begin, &reached_), TrackedIterator(end, &reached_), this,
+                           nlohmann::detail::input_format_t::json, /*strict=*/true, /*ignore_comments=*/true);
   }
 
-  bool null() { return add(Node::Kind::null, offset() - 4) != nullptr; }
+  bool null() {
+    add(Node::Kind::null, offset() - 4);
+    return finish();
+  }
   bool boolean(bool value) {
     add(Node::Kind::boolean, offset() - (value ? 4 : 5))->boolean = value;
-    return true;
+    return finish();
   }
   bool number_integer(Json::number_integer_t /*value*/) { return number(); }
   bool number_unsigned(Json::number_unsigned_t /*value*/) { return number(); }
   bool number_float(Json::number_float_t /*value*/, const std::string& /*text*/) { return number(); }
   bool string(std::string& value) {
     add(Node::Kind::text, text_start())->text = std::move(value);
-    return true;
+    return finish();
   }
   bool binary(Json::binary_t& /*value*/) { return true; }  // not in text
   bool start_object(std::size_t /*size*/) { return open(Node::Kind::object); }
@@ -113,7 +117,8 @@ class Builder {
     // The lexer may have read one character beyond the number.
     const std::size_t last = document_.text_.find_last_of("0123456789", offset() - 1);
     const std::size_t before = document_.text_.find_last_not_of("0123456789+-.eE", last);
-    return add(Node::Kind::number, before + 1) != nullptr;  // npos + 1 is 0
+    add(Node::Kind::number, before + 1);  // npos + 1 is 0
+    return finish();
   }
 
   Node* add(Node::Kind kind, std::size_t offset) {
@@ -136,10 +141,23 @@ class Builder {
   }
   bool close() {
     open_.pop_back();
+    return finish();
+  }
+
+  // A value is whole: if it is an item of the list, it is handed over.
+  bool finish() {
+    if (!list_.read || open_.size() != 2) return true;
+    Node& list = *open_.back();
+    const Node& root = *open_.front();
+    if (list.kind != Node::Kind::array || root.kind != Node::Kind::object || root.members.back().key != list_.key)
+      return true;
+    list_.read(document_, list.items.back());
+    list.items.pop_back();
     return true;
   }
 
   Document& document_;
+  const Document::List& list_;
   const char* reached_;
   std::vector<Node*> open_;  // a parent's lists do not grow while a child of it is open
 };
@@ -149,13 +167,27 @@ std::string Problem::text() const {
   return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + message;
 }
 
-Document::Document(std::string file, std::string_view text) : file_(std::move(file)), text_(text) {
+Document::Document(std::string file, std::string_view text, const List& list) : file_(std::move(file)), text_(text) {
   // nlohmann/json takes a NUL for the end of the text.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     problem(nul, "there is a NUL byte");
     return;
   }
-  Builder(*this).build();
+  well_formed_ = Builder(*this, list).build();
+}
+
+Document::Place Document::place(std::size_t offset) {
+  offset = std::min(offset, text_.size());
+  if (offset < placed_) {
+    placed_ = line_start_ = 0;
+    line_ = 1;
+  }
+  for (std::size_t end = text_.find('\n', placed_); end < offset; end = text_.find('\n', line_start_)) {
+    line_start_ = end + 1;
+    ++line_;
+  }
+  placed_ = offset;
+  return {line_, offset - line_start_ + 1};
 }
 
 void Document::problem(std::size_t offset, const std::string& message) {
@@ -164,10 +196,8 @@ void Document::problem(std::size_t offset, const std::string& message) {
     problems_.push_back({file_, 0, 0, "there is more that is wrong"});
     return;
   }
-  const std::string_view before = text_.substr(0, std::min(offset, text_.size()));
-  const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1;
-  const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-  problems_.push_back({file_, line, before.size() - line_start + 1, message});
+  const Place at = place(offset);
+  problems_.push_back({file_, at.line, at.column, message});
 }
 
 void Document::read_object(const Node& node, std::string_view what, const std::vector<Field>& fields) {

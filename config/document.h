@@ -42,11 +42,25 @@ struct Member {
 
 class Document {
  public:
+  // A list that may be long, the root's member `key`: `read` is handed each item as soon as it is whole, and then the
+  // tree lets go of it, so that the list never stands in memory as a tree.
+  struct List {
+    std::string_view key;
+    std::function<void(Document&, const Node&)> read;
+  };
+
   // Reads JSON with comments. Where it is not well-formed, or has a key twice, a problem is noted and the tree holds
   // what came before.
-  Document(std::string file, std::string_view text);
+  Document(std::string file, std::string_view text, const List& list = {});
 
   const Node& root() const { return root_; }
+  bool well_formed() const { return well_formed_; }
+
+  // Where a byte of the file stands. Quick if asked for in the file's order.
+  struct Place {
+    std::size_t line = 1, column = 1;
+  };
+  Place place(std::size_t offset);
 
   // Notes a problem with the part at `offset`.
   void problem(std::size_t offset, const std::string& message);
@@ -75,7 +89,9 @@ class Document {
   std::string file_;
   std::string_view text_;
   Node root_;
+  bool well_formed_ = false;
   Problems problems_;
+  std::size_t placed_ = 0, line_ = 1, line_start_ = 0;  // the offset asked for last, its line, and where that begins
 };
 
 }  // namespace config

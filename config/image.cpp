@@ -16,10 +16,6 @@ struct Reference {
   std::string_view tag, digest;
 };
 
-bool is_domain(std::string_view first) {
-  return first == "localhost" || first.find_first_of(".:ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string_view::npos;
-}
-
 bool is_well_formed(const Reference& reference) {
   constexpr std::string_view lower = "abcdefghijklmnopqrstuvwxyz0123456789._-/";
   constexpr std::string_view word = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -55,6 +51,10 @@ Reference parse(std::string_view image) {
 }
 
 }  // namespace
+
+bool is_domain(std::string_view first) {
+  return first == "localhost" || first.find_first_of(".:ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string_view::npos;
+}
 
 std::vector<std::string> image_names(std::string_view image, std::string_view image_id) {
   constexpr std::string_view sha256 = "sha256:", hexadecimal = "0123456789abcdef";

@@ -14,4 +14,7 @@ namespace config {
 // tag as well, so the tag is left out then. None for the beginning of an id, which Docker takes in a name's place.
 std::vector<std::string> image_names(std::string_view image, std::string_view image_id);
 
+// Whether the first part of a reference, before its first "/", names a registry and no folder of Docker Hub's.
+bool is_domain(std::string_view first);
+
 }  // namespace config

@@ -52,7 +52,8 @@ std::optional<Bytes> read_file(int folder, const std::string& path, const FileRu
   const Fd fd(openat(folder, path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   Bytes bytes;
   if (!fd && errno == ENOENT) {
-    if (fstatat(folder, path.c_str(), &bytes.stat, AT_SYMLINK_NOFOLLOW) == 0)
+    // A file that is there now has been put there since.
+    if (fstatat(folder, path.c_str(), &bytes.stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(bytes.stat.st_mode))
       throw fail("it is a link that leads nowhere");
     return std::nullopt;
   }

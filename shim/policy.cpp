@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <set>
 
 #include "host/error.h"
 #include "host/file.h"
@@ -28,14 +28,18 @@ config::Problem whole_file(const std::string& path, const host::Error& error) {
   return whole_file(path, std::string(error.what()).substr(path.size() + 2));
 }
 
-// The names of a folder's "*.json", sorted; dot files are not among them, as in a shell.
-std::vector<std::string> json_files(DIR* folder) {
-  std::vector<std::string> names;
-  while (const dirent* entry = readdir(folder)) {
-    const std::string name = entry->d_name;
-    if (name.front() != '.' && name.ends_with(".json")) names.push_back(name);
+// The names of a folder's "*.json"; dot files are not among them, as in a shell. POSIX leaves it open whether readdir
+// shows an entry that is replaced by rename(2) meanwhile, and how often: so a name counts once, and the folder is read
+// twice.
+std::set<std::string> json_files(DIR* folder) {
+  std::set<std::string> names;
+  for (int reading = 0; reading < 2; ++reading) {
+    rewinddir(folder);
+    while (const dirent* entry = readdir(folder)) {
+      std::string name = entry->d_name;
+      if (name.front() != '.' && name.ends_with(".json")) names.insert(std::move(name));
+    }
   }
-  std::sort(names.begin(), names.end());
   return names;
 }
 

@@ -7,6 +7,7 @@
 bats_require_minimum_version 1.5.0
 
 SHIM=/usr/local/bin/ipcguard-runtime
+SYSTEM_PODS=/etc/ipcguard/allowlist.d/kubernetes-system.json
 DAEMON_JSON=/etc/docker/daemon.json
 BACKUP=$DAEMON_JSON.ipcguard-backup
 MANIFEST=/var/lib/ipcguard/manifest
@@ -171,11 +172,11 @@ import_image() {
     mkdir "$BATS_TEST_TMPDIR/elsewhere"
     cd "$BATS_TEST_TMPDIR/elsewhere"
     run -0 install_sh --destdir new/dir
-    [ "$(cd new/dir && find . ! -type d -printf '%p %m\n' | sort)" = './etc/ipcguard/config.json 644
+    [ "$(cd new/dir && find . ! -type d -printf '%p %m\n' | sort)" = './etc/ipcguard/allowlist.d/kubernetes-system.json 644
+./etc/ipcguard/config.json 644
 ./etc/logrotate.d/ipcguard 644
 ./usr/local/bin/ipcguard 755
 ./usr/local/bin/ipcguard-runtime 755' ]
-    [ -d new/dir/etc/ipcguard/allowlist.d ]
     [ "$(stat -c %a new/dir/var/log/ipcguard)" = 750 ]
     cmp new/dir/etc/ipcguard/config.json "$SOURCE/config/default/config.json"
     [[ $output != *proof* ]]
@@ -183,6 +184,9 @@ import_image() {
     echo mine >new/dir/etc/ipcguard/config.json
     run -0 install_sh --destdir new/dir
     [ "$(cat new/dir/etc/ipcguard/config.json)" = mine ]
+    rm new/dir/etc/ipcguard/allowlist.d/kubernetes-system.json
+    run -0 install_sh --destdir new/dir
+    [ -z "$(ls new/dir/etc/ipcguard/allowlist.d)" ]
 }
 
 @test "a source directory that cannot be written is built elsewhere" {
@@ -209,15 +213,16 @@ import_image() {
     has "proof: the same container in the host's IPC namespace is refused"
     has '  ipcguard: refused: '
     [ "$(inside stat -c '%n %a %U %G' $SHIM /usr/local/bin/ipcguard /etc/ipcguard /etc/ipcguard/config.json \
-        /etc/ipcguard/allowlist.d /var/log/ipcguard /etc/logrotate.d/ipcguard)" = "$SHIM 755 root root
+        /etc/ipcguard/allowlist.d $SYSTEM_PODS /var/log/ipcguard /etc/logrotate.d/ipcguard)" = "$SHIM 755 root root
 /usr/local/bin/ipcguard 755 root root
 /etc/ipcguard 755 root root
 /etc/ipcguard/config.json 644 root root
 /etc/ipcguard/allowlist.d 755 root root
+$SYSTEM_PODS 644 root root
 /var/log/ipcguard 750 root root
 /etc/logrotate.d/ipcguard 644 root root" ]
     inside cmp /etc/ipcguard/config.json "$SOURCE/config/default/config.json"
-    inside ipcguard validate
+    [ "$(inside ipcguard validate)" = 'valid: 1 exception, mode enforce, 0 warnings' ]
     [ -z "$(inside find /var/log/ipcguard -type f)" ] # the proof is not in the decision log
     [ -z "$(inside find /var/lib /usr/local/bin /etc -name '*.??????' -newer "$BATS_TEST_TMPDIR/ready")" ]
 }
@@ -253,6 +258,28 @@ import_image() {
     inside cmp $SHIM "$SOURCE/build/release/ipcguard-runtime"
     [ "$(inside head -n 1 /etc/ipcguard/config.json)" = '// mine' ]
     [ "$(inside cat /etc/logrotate.d/ipcguard)" = '# mine' ]
+}
+
+@test "the exceptions for Kubernetes' own pods stay deleted, or as the operator changed them" {
+    install_sh
+    inside cmp $SYSTEM_PODS "$SOURCE/config/default/kubernetes-system.json"
+    echo '{"exceptions": []}' | put $SYSTEM_PODS
+    run -0 install_sh
+    has 'nothing changed'
+    [ "$(inside cat $SYSTEM_PODS)" = '{"exceptions": []}' ]
+    inside rm $SYSTEM_PODS
+    run -0 install_sh
+    has 'nothing changed'
+    absent $SYSTEM_PODS
+    run -0 install_sh --uninstall
+    absent /etc/ipcguard
+}
+
+@test "a host with settings of its own gets no exceptions" {
+    inside mkdir /etc/ipcguard
+    echo '{}' | put /etc/ipcguard/config.json
+    run -0 install_sh
+    [ -z "$(inside ls /etc/ipcguard/allowlist.d)" ]
 }
 
 # --- packages ---
@@ -575,11 +602,14 @@ END
     install_sh
     echo '{}' | put /etc/ipcguard/config.json
     echo '{"exceptions": []}' | put /etc/ipcguard/allowlist.d/mine.json
+    echo '{"exceptions":  []}' | put $SYSTEM_PODS
     echo '{}' | put /var/log/ipcguard/decisions.jsonl
     run -0 install_sh --uninstall
     has 'kept /etc/ipcguard/config.json, changed since it was installed'
+    has "kept $SYSTEM_PODS, changed since it was installed"
     has 'kept the logs in /var/log/ipcguard'
     [ "$(inside cat /etc/ipcguard/config.json)" = '{}' ]
+    [ "$(inside cat $SYSTEM_PODS)" = '{"exceptions":  []}' ]
     inside test -e /etc/ipcguard/allowlist.d/mine.json
     inside test -e /var/log/ipcguard/decisions.jsonl
     absent $SHIM /usr/local/bin/ipcguard /etc/logrotate.d/ipcguard $MANIFEST

@@ -96,6 +96,25 @@ decisions() {
     grep -qE 'second.json:[0-9]+:[0-9]+' <<<"$told"
 }
 
+@test "validate warns about what is broader than it looks, and that is valid" {
+    exception wide.json '.match = { engine: "docker", image: "postgres:*" } | .expires = "2020-01-01"'
+    settings '.mode = "audit"'
+    capture "$IPCGUARD" validate
+    [ "$status" = 0 ]
+    [ "$(grep -c '^warning: ' "$OUT")" = 3 ]
+    grep -q '^warning: /etc/ipcguard/config.json: mode is audit' "$OUT"
+    grep -qE '^warning: /etc/ipcguard/allowlist.d/wide.json:[0-9]+:[0-9]+: .*has expired on 2020-01-01' "$OUT"
+    [ "$(tail -n 1 "$OUT")" = 'valid: 1 exception, mode audit, 3 warnings' ]
+}
+
+@test "the ready exceptions, and those that are installed, have no warnings" {
+    cp "$TESTS_DIR"/../docs/exceptions/*.json "$TESTS_DIR/../config/default/kubernetes-system.json" "$POLICY/allowlist.d"
+    chmod 644 "$POLICY"/allowlist.d/*
+    capture "$IPCGUARD" validate
+    [ "$status" = 0 ]
+    [[ $out =~ ^'valid: '[0-9]+' exceptions, mode enforce, 0 warnings'$ ]] || complain "$out"
+}
+
 @test "version" {
     capture "$IPCGUARD" --version
     [ "$status" = 0 ]

@@ -207,6 +207,66 @@ broken_allowlist_file() {
     for_each_runtime broken_allowlist_file
 }
 
+# judge_while_replacing FILE: while FILE is replaced 400 times by rename(2), in turn with FILE.old and FILE.new, container
+# $ID is asked for over and over, with a runtime that does nothing. $OUT has exit status and message of each.
+judge_while_replacing() {
+    local texts replacing=$BATS_TEST_TMPDIR/replacing times
+    texts=("$(<"$1.old")" "$(<"$1.new")")
+    : >"$replacing"
+    (for ((times = 0; times < 400; times++)); do
+        printf '%s\n' "${texts[times % 2]}" >"$1.tmp"
+        mv -T "$1.tmp" "$1"
+    done; rm "$replacing") 3>&- &
+    capture bash -c 'while [ -e "$1" ]; do said=$("${@:2}" 2>&1) && echo 0 || echo "$? $said"; done' judge "$replacing" \
+        "$SHIM" create --bundle "$(bundle_of "$ID")" "$ID"
+    [ "$status" = 0 ] && wait $!
+}
+
+# policy_is VERSION FILE FILTER: with FILE.VERSION in its place the record satisfies FILTER; leaves the policy's hash in $hash.
+policy_is() {
+    cp "$2.$1" "$2"
+    capture "$SHIM" create --bundle "$(bundle_of "$ID")" "$ID"
+    record_is "$3"
+    hash=$(last_record | jq -r .policy)
+}
+
+# replaced_meanwhile FILE OLD NEW: whatever the moment, the decision is that of one of the two policies, and its hash too.
+replaced_meanwhile() {
+    local old new
+    next_id
+    bundle "$ID" "$WITHOUT_IPC"
+    policy_is old "$1" "$2"
+    old=$hash
+    policy_is new "$1" "$3"
+    new=$hash
+    [ "$old" != "$new" ]
+    rm "$RECORDS"
+    judge_while_replacing "$1"
+    # Nothing else is said: no file that grants nothing, no settings that are broken.
+    [ -z "$(grep -vxE "0|1 .*ipcguard: refused: container '$ID': host-ipc: [^;]*; leave out .*" "$OUT")" ]
+    grep -q '^0' "$OUT" && grep -q '^1' "$OUT"
+    [ "$(wc -l <"$RECORDS")" = "$(wc -l <"$OUT")" ]
+    jq -e --arg old "$old" --arg new "$new" -n "all(inputs; .error == null and if .policy == \$old then $2 else .policy == \$new and ($3) end)" <"$RECORDS"
+}
+
+@test "an allowlist file that is replaced by rename(2) is the old one or the new one" {
+    use_runtime runc
+    settings '.runtimes.default = "/bin/true"'
+    exception moving.json.old '.match = { engine: "unknown", id: "ig-*" }'
+    exception moving.json.new '.match = { engine: "unknown", id: "other-*" }'
+    replaced_meanwhile "$POLICY/allowlist.d/moving.json" '.decision == "allow" and .exposures[0].exception == "test-exception"' \
+        '.decision == "refuse" and .exposures[0].exception == null'
+}
+
+@test "settings that are replaced by rename(2) are the old ones or the new ones" {
+    use_runtime runc
+    settings '.runtimes.default = "/bin/true" | .exposures = { "host-ipc": "warn" }'
+    mv "$POLICY/config.json" "$POLICY/config.json.old"
+    settings '.runtimes.default = "/bin/true"'
+    mv "$POLICY/config.json" "$POLICY/config.json.new"
+    replaced_meanwhile "$POLICY/config.json" '.decision == "warn"' '.decision == "refuse"'
+}
+
 mistrusted_allowlist_file() {
     local way
     for way in 'chmod 666 mine.json' 'chmod 664 mine.json' 'chmod 646 mine.json' 'chown 1000 mine.json' \

@@ -1,5 +1,7 @@
 #include "config/allowlist.h"
 
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -63,6 +65,17 @@ TEST_CASE("the example of the design is understood") {
   CHECK(one.labels == std::map<std::string, config::Globs>{{"team", {"ml"}}});
   CHECK(one.allow == std::vector<ExposureKind>{ExposureKind::host_ipc, ExposureKind::host_shm});
   CHECK(one.file == "f");
+}
+
+TEST_CASE("an exception knows where it stands") {
+  const std::string one = "{" + head + match + "," + allow + "}";
+  const Allowlist allowlist = parsed("{\"exceptions\":[\n " + one + ", " + one + ",\n\n" + one + "]}");
+  REQUIRE(allowlist.exceptions.size() == 3);
+  const std::pair<std::size_t, std::size_t> places[] = {{2, 2}, {2, 4 + one.size()}, {4, 1}};
+  for (std::size_t at = 0; at < 3; ++at) {
+    CHECK(allowlist.exceptions[at].line == places[at].first);
+    CHECK(allowlist.exceptions[at].column == places[at].second);
+  }
 }
 
 TEST_CASE("a file may have no exceptions, and comments") {
@@ -186,6 +199,9 @@ TEST_CASE("a file with one fault grants nothing; other files hold, whatever the 
     CHECK(parsed(text).exceptions.empty());
   }
   CHECK(parsed(std::string(good) + "x").exceptions.empty());
+  // Faults of the list come first, those of the file last; none hides another.
+  CHECK(problems("{\"exceptions\":[{" + head + match + "," + allow + ",\"x\":1}],\"y\":2}").size() == 2);
+  CHECK(problems("{\"exceptions\":[{" + head + match + "," + allow + ",\"x\":1},]}").size() == 2);
 }
 
 TEST_CASE("globs") {
@@ -311,4 +327,29 @@ TEST_CASE("what is granted is what is listed, and host-ipc covers the mounts tha
   CHECK(granted(R"(["host-mqueue"])") == "000100");
   CHECK(granted(R"(["host-shm-recursive"])") == "000010");
   CHECK(granted(R"(["host-proc","foreign-ipc"])") == "010001");
+}
+
+TEST_CASE("the exceptions that are installed are for system pods of Kubernetes, and for nobody else") {
+  std::ifstream file(TESTS_FOLDER "/../config/default/kubernetes-system.json");
+  const Allowlist allowlist = parsed(std::string(std::istreambuf_iterator<char>(file), {}));
+  CHECK(allowlist.problems.empty());
+  REQUIRE(allowlist.exceptions.size() == 1);
+  const Exception& one = allowlist.exceptions[0];
+  CHECK(one.allow == std::vector<ExposureKind>{ExposureKind::host_ipc});
+  const auto matches = [&](host::Engine engine, const std::string& name_space) {
+    Container container;
+    container.engine = engine;
+    container.attributes = {{"namespace", name_space}, {"pod", "kube-proxy-x"}, {"name", name_space}};
+    container.labels = {{"io.kubernetes.pod.namespace", name_space}};
+    return one.matches(container);
+  };
+  for (const char* name : {"kube-system", "gatekeeper-system", "azure-arc", "azure-extensions-usage-system"}) {
+    for (std::size_t at = 0; at < host::engine_names.size(); ++at) {
+      const auto engine = static_cast<host::Engine>(at);
+      CHECK(matches(engine, name) == (engine == host::Engine::kubernetes));
+    }
+    CHECK_FALSE(matches(host::Engine::kubernetes, std::string(name) + "-2"));
+  }
+  for (const char* name : {"default", "kube-public", "KUBE-SYSTEM", "", "azure"})
+    CHECK_FALSE(matches(host::Engine::kubernetes, name));
 }

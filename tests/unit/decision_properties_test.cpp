@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/decision.h"
+#include "config/redundancy.h"
 #include "tests/unit/catch.h"
 
 using config::Action;
@@ -174,6 +175,62 @@ TEST_CASE("the order of exposures does not change the outcome, nor what becomes 
     if (as_text(after) != as_text(before)) FAIL_CHECK(as_text(before) << " became " << as_text(after));
   }
   SUCCEED();
+}
+
+TEST_CASE("an exception that is there twice changes nothing") {
+  Dice dice;
+  for (int round = 0; round < rounds; ++round) {
+    Case one(dice);
+    auto& list = one.allowlist.exceptions;
+    if (list.empty()) continue;
+    const std::string before = as_text(one.decision());
+    const Exception again = dice.one_of(list);
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(dice.below(list.size() + 1)), again);
+    if (as_text(one.decision()) != before) FAIL_CHECK(before << " became " << as_text(one.decision()));
+  }
+  SUCCEED();
+}
+
+TEST_CASE("without an exception that is told to be redundant every outcome is the same, today and on later days") {
+  Dice dice;
+  int taken = 0;
+  for (int round = 0; round < 4 * rounds; ++round) {
+    Case one(dice);
+    Case without = one;
+    const auto found = config::redundancies(one.allowlist.exceptions, one.today);
+    auto& list = without.allowlist.exceptions;
+    list.clear();
+    for (const Exception& exception : one.allowlist.exceptions)
+      if (std::none_of(found.begin(), found.end(), [&](const auto& told) { return told.redundant == &exception; }))
+        list.push_back(exception);
+    for (const std::string& day : days) {
+      if (day < one.today) continue;
+      one.today = without.today = day;
+      if (one.decision().outcome != without.decision().outcome) FAIL_CHECK("round " << round << " on " << day);
+    }
+    taken += static_cast<int>(found.size());
+  }
+  CHECK(taken > rounds / 100);
+}
+
+TEST_CASE("once no exception grants an exposure on a day, none does on a later one") {
+  Dice dice;
+  int ended = 0;
+  for (int round = 0; round < rounds; ++round) {
+    Case one(dice);
+    std::vector<bool> over(one.exposures.size());
+    for (const std::string& day : days) {
+      one.today = day;
+      const Decision decision = one.decision();
+      for (std::size_t at = 0; at < over.size(); ++at) {
+        const bool excepted = decision.exposures[at].action == Action::excepted;
+        if (excepted && over[at]) FAIL_CHECK("granted again on " << day << " in round " << round);
+        if (!excepted && !over[at] && &day != &days.front()) ++ended;
+        over[at] = !excepted;
+      }
+    }
+  }
+  CHECK(ended > 0);
 }
 
 TEST_CASE("as days go by the outcome never gets better") {

@@ -100,6 +100,43 @@ TEST_CASE("a text with quotes and backslashes in it knows where it began") {
     for (const char* other : {R"("")", R"("\"")", R"("\\")", R"("\\\"\\")", R"("x")"}) CHECK(second(one, other));
 }
 
+TEST_CASE("the items of a list are handed over one by one, whole, and leave the tree") {
+  std::string seen;
+  const auto read = [&](Document& document, const Node& item) {
+    const auto place = document.place(item.offset);
+    seen += std::to_string(place.line) + ":" + std::to_string(place.column) + ":" +
+            std::to_string(item.members.size() + item.items.size()) + item.text + " ";
+  };
+  const auto handed = [&](std::string_view text) {
+    seen.clear();
+    const Document document("f", text, {"list", read});
+    if (document.well_formed() && !document.root().members.empty())
+      CHECK(document.root().members.back().value.items.empty());
+    return seen;
+  };
+  CHECK(handed("{\"list\":[{\"a\":1,\"b\":[]},\n \"x\",2,\n\n[[],{\"list\":[3]}]]}") == "1:10:2 2:2:0x 2:6:0 4:1:2 ");
+  for (const char* none :
+       {"{\"list\":[]}", "{\"list\":1}", "{\"list\":{\"list\":[1]}}", "[[1]]", "[{\"list\":[1]}]", "1"})
+    CHECK(handed(none).empty());
+  CHECK(handed("{\"list\":[1,{\"a\"").find("1:10:0 ") == 0);
+  const Document other("f", R"({"other":[1]})", {"list", read});
+  CHECK(other.root().members[0].value.items.size() == 1);
+}
+
+TEST_CASE("a place is told wherever it is asked for, forwards and backwards") {
+  const std::string text = "{\n\n \"a\":\n1}";
+  Document document("f", text);
+  const auto place = [&](std::size_t offset) {
+    const auto found = document.place(offset);
+    return std::to_string(found.line) + ":" + std::to_string(found.column);
+  };
+  const std::vector<std::string> expected{"1:1", "1:2", "2:1", "3:1", "3:2", "3:3",
+                                          "3:4", "3:5", "3:6", "4:1", "4:2", "4:3"};
+  for (std::size_t at = 0; at < expected.size(); ++at) CHECK(place(at) == expected[at]);
+  for (std::size_t at = expected.size(); at-- > 0;) CHECK(place(at) == expected[at]);
+  CHECK(place(1000) == "4:3");
+}
+
 TEST_CASE("malformed text is a problem, where it is malformed") {
   const struct {
     std::string text, where;

@@ -3,8 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <map>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "tests/unit/catch.h"
 #include "tests/unit/support.h"
@@ -98,6 +101,39 @@ TEST_CASE("all files of the allowlist are read, in the order of their names") {
   files.put("10.json", named("a"));
   files.put("3.json", R"({"exceptions":[]})");
   CHECK(files.held() == "a b ");
+}
+
+TEST_CASE("a file that is replaced while policies are read is the old or the new one, and always there") {
+  const Files files;
+  const auto replace = [&](const std::string& text) {
+    files.put(".new", text);
+    REQUIRE(rename((files.allowlist() + "/.new").c_str(), (files.allowlist() + "/a.json").c_str()) == 0);
+  };
+  // Text and decision come of the same bytes: each name goes with its own hash.
+  std::map<std::string, std::string> hashes;
+  for (const char* name : {"x", "y"}) {
+    replace(named(name));
+    hashes[std::string(name) + " "] = files.hash();
+  }
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int times = 0; !done; ++times) {
+      files.put(".new", named(times % 2 == 0 ? "x" : "y"));
+      rename((files.allowlist() + "/.new").c_str(), (files.allowlist() + "/a.json").c_str());
+    }
+  });
+  std::set<std::string> seen;
+  for (int times = 0; times < 2000 || seen.size() < 2; ++times) {
+    shim::Policy policy = files.read();
+    std::string held;
+    for (const auto& exception : policy.allowlist().exceptions) held += exception.name + " ";
+    for (const auto& problem : policy.allowlist().problems) held += problem.text();
+    seen.insert(held);
+    if (hashes.count(held) == 0 || policy.hash() != hashes[held]) FAIL_CHECK(held);
+  }
+  done = true;
+  writer.join();
+  CHECK(seen.size() == 2);
 }
 
 TEST_CASE("files whose names are not *.json, or begin with a dot, are none of it") {
