@@ -58,7 +58,7 @@ containerd_stop() {
     [ -z "${CONTAINERD:-}" ] || wait_until 20 containerd_is_gone || :
     isolation_stop
 }
-containerd_is_gone() { ! kill -0 "$CONTAINERD" 2>/dev/null; }
+containerd_is_gone() { [ ! -e "/proc/$CONTAINERD/stat" ] || [[ $(<"/proc/$CONTAINERD/stat") == *') Z '* ]]; }
 
 containerd_settings() { settings '.engines = { containerd_state: ["/run/engine/state"] } | '"${1:-.}"; }
 
@@ -107,12 +107,34 @@ cri_start() {
     image k8s.io localhost/pause:1
     image k8s.io docker.io/library/app:1
     image k8s.io registry.example/team/tool:1
-    wait_until 10 cri Version
+    # One client for all tests, since node takes long to start.
+    export CRI_CALLS=$BATS_FILE_TMPDIR/calls CRI_REPLIES=$BATS_FILE_TMPDIR/replies
+    mkfifo "$CRI_CALLS" "$CRI_REPLIES"
+    setpriv --pdeathsig KILL nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns=/ -- node "$CRI/cri.mjs" /run/engine/containerd.sock \
+        "$CRI_CALLS" "$CRI_REPLIES" </dev/null >"$BATS_FILE_TMPDIR/cri.log" 2>&1 3>&- 4>&- &
+    disown
+    local ready
+    read -r -t 20 ready <>"$CRI_REPLIES" || complain "no client: $(cat "$BATS_FILE_TMPDIR/cri.log")" || return
+    wait_until 10 cri Version >/dev/null
 }
 
-cri() { inside node "$CRI/cri.mjs" /run/engine/containerd.sock "$@" 3>&- 4>&-; }
+# cri METHOD [REQUEST]: one call; what it answers, on standard output.
+cri() {
+    local folder=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR} answered
+    # Opened for both, so that no end waits for the other, and no call for ever.
+    printf '%s\n' "$folder $1 ${2:-{\}}" 1<>"$CRI_CALLS"
+    read -r -t 60 answered <>"$CRI_REPLIES" || complain "no answer to $1: $(cat "$BATS_FILE_TMPDIR/cri.log")" || return
+    cat "$folder/stdout"
+    cat "$folder/stderr" >&2
+    return "$answered"
+}
 
-cri_capture() { capture node "$CRI/cri.mjs" /run/engine/containerd.sock "$@"; }
+# The same with its output and exit status as capture leaves them.
+cri_capture() {
+    status=0
+    out=$(cri "$@" 2>"$BATS_TEST_TMPDIR/cri-stderr") || status=$?
+    err=$(<"$BATS_TEST_TMPDIR/cri-stderr")
+}
 
 cri_remove_all() {
     cri RemoveAll >/dev/null
