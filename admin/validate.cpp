@@ -27,7 +27,8 @@ int validate(const ValidateOptions& options) {
   list(policy.settings_problems(), "");
   list(allowlist.problems, "");
   config::Problems warnings = config::settings_warnings(options.settings, policy.settings());
-  for (config::Problem& warning : config::allowlist_warnings(allowlist, today())) warnings.push_back(std::move(warning));
+  for (config::Problem& warning : config::allowlist_warnings(allowlist, today()))
+    warnings.push_back(std::move(warning));
   list(warnings, "warning: ");
   if (!policy.settings_problems().empty())
     std::cout << "the settings are broken: no container is created until they are mended\n";

@@ -4,6 +4,7 @@
 #include "host/sandbox_filter.h"
 
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <seccomp.h>
 #include <unistd.h>
 
@@ -21,6 +22,9 @@ bool add_rules(scmp_filter_ctx filter) {
   // The answer goes to the pipe alone.
   ok = ok && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, host::answer_fd)) == 0;
   ok = ok && allow(SCMP_SYS(exit_group));
+  // The first throw of a program ends a pthread_once, which wakes whoever waits for it: nobody.
+  ok =
+      ok && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(futex), 1, SCMP_A1(SCMP_CMP_EQ, FUTEX_WAKE_PRIVATE)) == 0;
   // malloc: the heap by brk. Where that cannot grow malloc tries mmap, and is told that there is no memory.
   ok = ok && allow(SCMP_SYS(brk));
 #ifndef IPCGUARD_ASAN

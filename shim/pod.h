@@ -26,7 +26,8 @@ struct Joining {
 //   still runs in `joined`.
 // - CRI-O, which pins the pod's namespaces and mostly runs no sandbox: the sandbox's config.json beside the member's,
 //   for the same pod, which names the same namespace.
-// - Podman: the cgroup of the process in the path, which is an infra container's, in the container's own pod.
+// - Podman: the cgroup of the process in the path, which is a container's of the same pod, by rights its infra
+//   container, and the runtime's state of that container.
 bool joins_own_pod(const Joining& member, const host::NamespaceId& joined, const host::Kernel& kernel);
 
 }  // namespace shim

@@ -56,9 +56,13 @@ constexpr std::size_t max_told = 5;  // of a kind, in a refusal: it is one line
 std::string name_of_container(const config::Container& container) {
   const std::string id = container.attribute("id").value_or("");
   if (id.empty()) return "a container without a name";
-  std::string out = "container " + host::quoted(container.attribute("name").value_or(id), 128);
-  if (const auto image = container.attribute("image")) out += " (image " + host::quoted(*image, 256) + ")";
-  return out;
+  std::string out = "container " + host::quoted(container.attribute("name").value_or(id), 128), more;
+  if (const auto pod = container.attribute("pod"))
+    more = "pod " + host::quoted(container.attribute("namespace").value_or("") + "/" + *pod, 256);
+  if (const auto name = container.attribute("container")) more += ", container " + host::quoted(*name, 128);
+  if (const auto image = container.attribute("image"))
+    more += (more.empty() ? "" : ", ") + ("image " + host::quoted(*image, 256));
+  return more.empty() ? out : out + " (" + more + ")";
 }
 
 }  // namespace

@@ -214,6 +214,17 @@ TEST_CASE("a refusal calls the container by its name and image where they are kn
   CHECK(refusal_message(judgement).find("ipcguard: refused: container 'db' (image 'postgres:15'): host-ipc: x; ") == 0);
 }
 
+TEST_CASE("a refusal says in which pod the container is") {
+  Judgement judgement = refused(ExposureKind::host_ipc, "x");
+  judgement.container.attributes["namespace"] = "ns";
+  judgement.container.attributes["pod"] = "web-1";
+  CHECK(refusal_message(judgement).find("ipcguard: refused: container 'id' (pod 'ns/web-1'): ") == 0);
+  judgement.container.attributes["container"] = "app";
+  judgement.container.attributes["image"] = "img";
+  CHECK(refusal_message(judgement).find("container 'id' (pod 'ns/web-1', container 'app', image 'img'): ") !=
+        std::string::npos);
+}
+
 TEST_CASE("a refusal names each exposure that is refused, and none that is not") {
   Judgement judgement = refused(ExposureKind::host_ipc, "one");
   auto& exposures = judgement.decision.exposures;
