@@ -43,7 +43,8 @@ Value word(const Json& object, const char* key, const std::array<std::string_vie
   return *value;
 }
 
-config::JudgedExposure exposure_of(const Json& json) {
+// `exceptions` are those that granted something, with what is known of them.
+config::JudgedExposure exposure_of(const Json& json, const Json& exceptions) {
   config::JudgedExposure judged{
       {word<config::ExposureKind>(json, "kind", config::exposure_names), text(json, "detail")},
       word<config::Action>(json, "action", config::action_names),
@@ -52,25 +53,28 @@ config::JudgedExposure exposure_of(const Json& json) {
   if (const std::string name = text(json, "exception"); !name.empty()) {
     judged.exception.emplace();
     judged.exception->name = name;
-    judged.exception->reason = text(json, "reason");
-    judged.exception->owner = text(json, "owner");
-    judged.exception->expires = text(json, "expires");
+    for (const Json& exception : exceptions) {
+      if (text(exception, "name") != name) continue;
+      judged.exception->reason = text(exception, "reason");
+      judged.exception->owner = text(exception, "owner");
+      judged.exception->expires = text(exception, "expires");
+    }
   }
-  for (const Json& expired : member(json, "expired"))
-    if (expired.is_string()) judged.expired.push_back(expired.get<std::string>());
   return judged;
 }
 
-config::Container container_of(const Json& json, const std::string& bundle) {
+config::Container container_of(const Json& record) {
   config::Container container;
-  container.engine = word<host::Engine>(json, "engine", host::engine_names);
-  for (const std::string_view name : config::attribute_names)
-    if (std::string value = text(json, std::string(name).c_str()); !value.empty())
-      container.attributes[std::string(name)] = std::move(value);
-  if (!bundle.empty()) container.attributes["bundle"] = bundle;
-  for (const auto& [name, value] : member(json, "labels").items())
+  container.engine = word<host::Engine>(member(record, "container"), "engine", host::engine_names);
+  const Json& identity = member(record, "identity").is_object() ? member(record, "identity") : Json::object();
+  for (const Json* part : {&member(record, "container"), &identity})
+    for (const std::string_view name : config::attribute_names)
+      if (std::string value = text(*part, std::string(name).c_str()); !value.empty())
+        container.attributes[std::string(name)] = std::move(value);
+  if (std::string bundle = text(record, "bundle"); !bundle.empty()) container.attributes["bundle"] = std::move(bundle);
+  for (const auto& [name, value] : member(identity, "labels").items())
     if (value.is_string()) container.labels[name] = value.get<std::string>();
-  container.unestablished = text(json, "unestablished");
+  container.unestablished = text(identity, "unestablished");
   return container;
 }
 
@@ -108,10 +112,10 @@ std::optional<Record> parse_record(std::string_view line) {
     shim::Judgement& judgement = record.judgement;
     judgement.decision.outcome = word<config::Outcome>(json, "decision", config::outcome_names);
     for (const Json& exposure : member(json, "exposures"))
-      judgement.decision.exposures.push_back(exposure_of(exposure));
+      judgement.decision.exposures.push_back(exposure_of(exposure, member(json, "exceptions")));
     if (const Json& error = member(json, "error"); !error.is_null()) judgement.error = error_of(error);
     judgement.subject.bundle = text(json, "bundle");
-    judgement.container = container_of(member(json, "container"), judgement.subject.bundle);
+    judgement.container = container_of(json);
     judgement.subject.id = judgement.container.attribute("id").value_or("");
     for (const Json& warning : member(json, "warnings"))
       if (warning.is_string()) judgement.warnings.push_back(warning.get<std::string>());

@@ -30,12 +30,14 @@ Judgement judge(const std::vector<config::Exposure>& exposures, Subject subject,
   if (exposures.empty()) return judgement;
   const std::string day = today();
   judgement.decision = config::decide(exposures, judgement.container, policy.settings(), policy.allowlist(), day);
+  std::set<std::string> warnings;
   for (const config::JudgedExposure& judged : judgement.decision.exposures) {
-    const std::string warning = judged.exception ? config::expiry_warning(*judged.exception, day) : std::string();
-    auto& warnings = judgement.warnings;
-    if (!warning.empty() && std::find(warnings.begin(), warnings.end(), warning) == warnings.end())
-      warnings.push_back(warning);
+    if (judged.exception) warnings.insert(config::expiry_warning(*judged.exception, day));
+    for (const std::string& name : judged.expired)
+      if (!judged.exception) warnings.insert("the exception " + host::quoted(name) + " has expired");
   }
+  warnings.erase("");
+  judgement.warnings.assign(warnings.begin(), warnings.end());
   std::set<std::string> files;  // the first problem of each
   for (const config::Problem& problem : policy.allowlist().problems)
     if (files.insert(problem.file).second) judgement.allowlist_problems.push_back(problem.text());

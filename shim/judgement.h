@@ -22,7 +22,7 @@ struct Judgement {
   // Why allowlist files grant nothing, one of which may be missed in the decision; one for each file.
   std::vector<std::string> allowlist_problems;
 
-  std::vector<std::string> warnings;  // of the exceptions that granted something
+  std::vector<std::string> warnings;  // of exceptions that soon will not hold, or do not any more
 
   // Whether the mode lets it run.
   bool runs(config::Mode mode) const {

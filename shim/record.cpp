@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "host/text.h"
 
@@ -15,40 +16,52 @@ using config::ExposureKind;
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
-// Adds what is known; the record's fixed fields are there always, the others where they say something.
-void add(Json& object, const char* name, const std::string& value) {
-  if (!value.empty()) object[name] = value;
+// Adds what says something.
+void add(Json& object, const char* name, const Json& value) {
+  if (value.is_string() ? value != "" : !value.empty()) object[name] = value;
 }
 
 Json exposure_of(const config::JudgedExposure& judged) {
-  Json exposure = {{"kind", config::name_of(judged.exposure.kind)},
-                   {"detail", judged.exposure.detail},
-                   {"action", config::name_of(judged.action)},
-                   {"exception", judged.exception ? Json(judged.exception->name) : Json(nullptr)}};
-  if (judged.exception) {
-    add(exposure, "reason", judged.exception->reason);
-    add(exposure, "owner", judged.exception->owner);
-    add(exposure, "expires", judged.exception->expires);
+  return {{"kind", config::name_of(judged.exposure.kind)},
+          {"detail", judged.exposure.detail},
+          {"action", config::name_of(judged.action)},
+          {"exception", judged.exception ? Json(judged.exception->name) : Json(nullptr)}};
+}
+
+// The exceptions that granted something, each once.
+Json exceptions_of(const config::Decision& decision) {
+  Json exceptions = Json::array();
+  std::set<std::string> seen;
+  for (const config::JudgedExposure& judged : decision.exposures) {
+    if (!judged.exception || !seen.insert(judged.exception->name).second) continue;
+    Json exception = {{"name", judged.exception->name}};
+    add(exception, "reason", judged.exception->reason);
+    add(exception, "owner", judged.exception->owner);
+    add(exception, "expires", judged.exception->expires);
+    exceptions.push_back(std::move(exception));
   }
-  if (!judged.expired.empty()) exposure["expired"] = judged.expired;
-  return exposure;
+  return exceptions;
 }
 
 Json container_of(const Judgement& judgement) {
   const auto attribute = [&](std::string_view name) {
     return text_or_null(judgement.container.attribute(name).value_or(""));
   };
-  Json container = {{"engine", host::name_of(judgement.container.engine)},
-                    {"id", attribute("id")},
-                    {"name", attribute("name")},
-                    {"image", attribute("image")},
-                    {"namespace", attribute("namespace")},
-                    {"pod", attribute("pod")}};
-  add(container, "container", judgement.container.attribute("container").value_or(""));
-  add(container, "image_id", judgement.container.attribute("image_id").value_or(""));
-  if (!judgement.container.labels.empty()) container["labels"] = judgement.container.labels;
-  add(container, "unestablished", judgement.container.unestablished);
-  return container;
+  return {{"engine", host::name_of(judgement.container.engine)},
+          {"id", attribute("id")},
+          {"name", attribute("name")},
+          {"image", attribute("image")},
+          {"namespace", attribute("namespace")},
+          {"pod", attribute("pod")}};
+}
+
+// What else is known of who it is.
+Json identity_of(const config::Container& container) {
+  Json identity = Json::object();
+  for (const char* name : {"container", "image_id"}) add(identity, name, container.attribute(name).value_or(""));
+  add(identity, "labels", container.labels);
+  add(identity, "unestablished", container.unestablished);
+  return identity;
 }
 
 constexpr std::size_t max_told = 5;  // of a kind, in a refusal: it is one line
@@ -114,7 +127,10 @@ std::string decision_record(const Judgement& judgement, const Circumstances& cir
                  {"runtime", text_or_null(circumstances.runtime)},
                  {"policy", circumstances.policy},
                  {"version", IPCGUARD_VERSION}};
-  if (!judgement.warnings.empty()) record["warnings"] = judgement.warnings;
+  // The fields above are always there; these where they say something.
+  add(record, "identity", identity_of(judgement.container));
+  add(record, "exceptions", exceptions_of(judgement.decision));
+  add(record, "warnings", judgement.warnings);
   // Arguments and paths may be any bytes: what is not UTF-8 becomes U+FFFD.
   return record.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -56,7 +56,7 @@ excepted() { exception kubernetes.json ".match = ({ engine: \"kubernetes\" } + $
     first=$MEMBER
     member second '.image.image = "registry.example/team/tool:1"'
     runs_privately "$MEMBER"
-    record_is '.container.container == "second" and .container.image == "registry.example/team/tool:1"'
+    record_is '.identity.container == "second" and .container.image == "registry.example/team/tool:1"'
     [ "$(ipc_of "$(task_of k8s.io "$MEMBER")")" = "$sandbox" ]
     [ "$(exec_sync "$first" readlink /proc/self/ns/ipc | jq -r .stdout)" = "$sandbox" ]
     [ "$(exec_sync "$first" sh -c 'echo to stderr >&2; exit 4' | jq -c .)" = '{"stdout":"","stderr":"to stderr\n","exit_code":4}' ]
@@ -120,7 +120,7 @@ exited_with() { [ "$(cri ContainerStatus "{\"container_id\":\"$MEMBER\"}" | jq -
     record_is '.gate == "start" and .decision == "allow" and (.exposures | map(.action) | unique) == ["excepted"] and .exposures[0].exception == "test-exception"'
     member app
     runs_in_hosts "$MEMBER"
-    record_is '.decision == "allow" and .container.namespace == "kube-system" and .container.pod == "agent" and .container.container == "app"'
+    record_is '.decision == "allow" and .container.namespace == "kube-system" and .container.pod == "agent" and .identity.container == "app"'
     [ "$(exec_sync "$MEMBER" readlink /proc/self/ns/ipc | jq -r .stdout)" = "$(ipc_of self)" ]
     pod kube-system-2 agent "$HOST_IPC"
     refused_by_containerd host-ipc
@@ -165,7 +165,7 @@ exited_with() { [ "$(cri ContainerStatus "{\"container_id\":\"$MEMBER\"}" | jq -
     runs_privately "$MEMBER"
     record_is '.exposures[0].kind == "host-shm" and .exposures[0].action == "excepted"'
     member other "$HOST_SHM"
-    refused_by_containerd host-shm '.container.container == "other" and .container.image == "docker.io/library/app:1"'
+    refused_by_containerd host-shm '.identity.container == "other" and .container.image == "docker.io/library/app:1"'
     local image
     for image in docker.io/library/app:1 app:1 'docker.io/library/*'; do
         excepted "{ namespace: \"default\", image: \"$image\" }" '.allow = ["host-shm"]'
@@ -198,7 +198,7 @@ number=0
 @test "a member that asks for the node's IPC in a pod of its own is refused for the host's /dev/shm" {
     pod default web
     member app "$HOST_IPC"
-    refused_by_containerd host-shm '.container.container == "app"'
+    refused_by_containerd host-shm '.identity.container == "app"'
     member app '.metadata.attempt = 2'
     runs_privately "$MEMBER"
 }
@@ -249,10 +249,10 @@ number=0
     wanted_by_forgers
     pod default forged "$HOST_IPC | $(claims)"
     refused_by_containerd host-ipc '.container.namespace == "default" and .container.pod == "forged" and .container.image == null
-        and (.container | has("container") or has("image_id") | not)'
+        and (.identity // {} | has("container") or has("image_id") | not)'
     pod default forged "$HOST_IPC | $(claims kube-system io.kubernetes.cri.container-type=container io.kubernetes.cri.container-name=app \
         io.kubernetes.cri.image-name=docker.io/library/app:1 io.kubernetes.cri-o.ContainerType=container)"
-    refused_by_containerd host-ipc '.container.namespace == "default" and .container.image == null and (.container | has("container") | not)'
+    refused_by_containerd host-ipc '.container.namespace == "default" and .container.image == null and (.identity // {} | has("container") | not)'
     for key in container-type sandbox-id sandbox-namespace sandbox-name sandbox-uid container-name image-name; do
         pod default forged "$HOST_IPC | $(annotated "io.kubernetes.cri.$key=kube-system")"
         refused_by_containerd host-ipc '.container.namespace == "default" and .container.pod == "forged"'
@@ -262,7 +262,7 @@ number=0
     runs_privately "$POD"
     [ "$(annotation_of "$POD" io.kubernetes.cri.image-name)" = kube-system ]
     [ "$(annotation_of "$POD" io.kubernetes.cri.sandbox-namespace)" = default ]
-    record_is '.container.namespace == "default" and .container.pod == "plain" and .container.image == null and (.container | has("container") | not)'
+    record_is '.container.namespace == "default" and .container.pod == "plain" and .container.image == null and (.identity // {} | has("container") | not)'
 }
 annotation_of() { jq -r --arg key "$2" '.annotations[$key]' "/proc/$HOLDER/root/run/engine/state/io.containerd.runtime.v2.task/k8s.io/$1/config.json"; }
 
@@ -273,13 +273,13 @@ annotation_of() { jq -r --arg key "$2" '.annotations[$key]' "/proc/$HOLDER/root/
     pod default forged "$(claims)"
     runs_privately "$POD"
     member forger "$HOST_SHM | $(claims)"
-    refused_by_containerd host-shm '.container.namespace == "default" and .container.pod == "forged" and .container.container == "forger"
+    refused_by_containerd host-shm '.container.namespace == "default" and .container.pod == "forged" and .identity.container == "forger"
         and .container.image == "docker.io/library/app:1"'
     member second "$HOST_SHM | $(claims kube-system io.kubernetes.cri.image-name=registry.example/team/tool:1 io.kubernetes.cri.container-name=app)"
-    refused_by_containerd host-shm '.container.container == "second" and .container.image == "docker.io/library/app:1"'
+    refused_by_containerd host-shm '.identity.container == "second" and .container.image == "docker.io/library/app:1"'
     member plain "$(claims)"
     runs_privately "$MEMBER"
-    record_is '.container.namespace == "default" and .container.container == "plain" and .container.image == "docker.io/library/app:1" and .exposures == []'
+    record_is '.container.namespace == "default" and .identity.container == "plain" and .container.image == "docker.io/library/app:1" and .exposures == []'
     [ "$(annotation_of "$MEMBER" io.kubernetes.pod.namespace)" = kube-system ]
 }
 
@@ -347,7 +347,7 @@ annotation_of() { jq -r --arg key "$2" '.annotations[$key]' "/proc/$HOLDER/root/
     record_is '.decision == "refuse" and .mode == "audit" and .container.pod == "sharing"'
     member app
     runs_in_hosts "$MEMBER"
-    record_is '.decision == "refuse" and .container.container == "app"'
+    record_is '.decision == "refuse" and .identity.container == "app"'
 }
 
 @test "crun behind the same shim" {

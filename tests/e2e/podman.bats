@@ -77,7 +77,7 @@ without_ids() { sed -E 's/\b[0-9a-f]{64}\b/ID/g; s/(Error|runtime error): (ipcgu
     [[ $err == *--shm-size* && $err == *'localhost/x:1'* ]]
     id=$(podman inspect --format '{{.Id}}' sharing)
     record_is ".container.id == \"$id\" and .container.image == \"localhost/x:1\" and .container.namespace == null and .container.pod == null"
-    record_is ".container.image_id == \"$(image_id_of localhost/x:1)\" and (.bundle | endswith(\"/$id/userdata\"))"
+    record_is ".identity.image_id == \"$(image_id_of localhost/x:1)\" and (.bundle | endswith(\"/$id/userdata\"))"
     podman_capture start sharing
     refused_by_podman host-ipc sharing || [[ $status == 125 && $err == *'ipcguard: refused: '* ]]
     podman rm sharing
@@ -383,7 +383,7 @@ END_OF_FILE
     exception podman.json '.match = { engine: "podman", image: "*" }'
     podman_capture run --network none --ipc=host --name bare-root --rootfs "$ROOTFS" sleep 1000
     refused_by_podman host-ipc bare-root
-    record_is '.container.image == null and (.container | has("image_id") | not)'
+    record_is '.container.image == null and (.identity // {} | has("image_id") | not)'
     podman rm bare-root
     exception podman.json '.match = { engine: "podman", name: "bare-root" }'
     podman run --detach --network none --ipc=host --name bare-root --rootfs "$ROOTFS" sleep 1000

@@ -75,7 +75,7 @@ sharing() {
     [ "$status" = 0 ] || complain "$out"
     create "$refused"
     assert_shares_host "$refused"
-    record_is '.exposures[0].reason == "TEST-1"'
+    record_is '.exceptions[0].reason == "TEST-1"'
     create "$ID"
     assert_refused "$ID"
 }

@@ -116,13 +116,12 @@ TEST_CASE("what was excepted, and by what, is recorded; what is not known is nul
   how.runtime.clear();
   CHECK(decision_record(judgement, how) ==
         R"({"time":"2026-11-21T20:00:00.000Z","decision":"warn","gate":"start","mode":"audit",)"
-        R"("exposures":[{"kind":"foreign-ipc","detail":"x","action":"excepted","exception":"gpu",)"
-        R"("reason":"MPS","owner":"ml","expires":"2026-12-01"},)"
-        R"({"kind":"host-proc","detail":"y","action":"warn","exception":null,"expired":["old"]}],"error":null,)"
-        R"("container":{"engine":"unknown","id":null,"name":null,"image":null,"namespace":null,"pod":null,)"
-        R"("container":"c","image_id":"sha256:1","labels":{"k":"v"},"unestablished":"why"},)"
+        R"("exposures":[{"kind":"foreign-ipc","detail":"x","action":"excepted","exception":"gpu"},)"
+        R"({"kind":"host-proc","detail":"y","action":"warn","exception":null}],"error":null,)"
+        R"("container":{"engine":"unknown","id":null,"name":null,"image":null,"namespace":null,"pod":null},)"
         R"("bundle":null,"runtime":null,"policy":"sha256:00","version":")" IPCGUARD_VERSION
-        R"(","warnings":["soon"]})");
+        R"(","identity":{"container":"c","image_id":"sha256:1","labels":{"k":"v"},"unestablished":"why"},)"
+        R"("exceptions":[{"name":"gpu","reason":"MPS","owner":"ml","expires":"2026-12-01"}],"warnings":["soon"]})");
 }
 
 TEST_CASE("an error is recorded with its kind") {
@@ -152,7 +151,7 @@ TEST_CASE("a record is one line of JSON in UTF-8, whatever is in it") {
       CHECK(is_utf8(record));
       const auto parsed = nlohmann::json::parse(record, nullptr, false);
       REQUIRE(parsed.is_object());
-      CHECK(parsed.size() == 11);
+      CHECK(parsed.size() == 12);  // with identity
       CHECK(parsed["decision"] == "refuse");
     }
   }
