@@ -83,6 +83,7 @@ class Index {
         filed = &globs;
       }
     }
+    if (filed == nullptr) return;  // no condition, which the reader does not let pass
     for (const std::string& glob : *filed)
       files_[{std::get<0>(name), std::get<1>(name), beginning(glob)}].push_back(&exception);
   }

@@ -51,7 +51,7 @@ excepted() { exception kubernetes.json ".match = ({ engine: \"kubernetes\" } + $
     member app
     runs_privately "$MEMBER"
     record_is '.gate == "start" and .decision == "allow" and .exposures == [] and (.bundle | endswith("/k8s.io/'"$MEMBER"'"))'
-    record_is '.container == { engine: "kubernetes", id: "'"$MEMBER"'", name: null, image: "docker.io/library/app:1", namespace: "default", pod: "web", container: "app" }'
+    record_is '.container == { engine: "kubernetes", id: "'"$MEMBER"'", name: null, image: "docker.io/library/app:1", namespace: "default", pod: "web" } and .identity == { container: "app" }'
     [ "$(ipc_of "$(task_of k8s.io "$MEMBER")")" = "$sandbox" ]
     first=$MEMBER
     member second '.image.image = "registry.example/team/tool:1"'
