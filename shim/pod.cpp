@@ -113,7 +113,7 @@ pid_t process_in(const std::string& path) {
   if (!path.starts_with(before) || !path.ends_with(after) || path.size() <= before.size() + after.size()) return 0;
   const std::string pid = path.substr(before.size(), path.size() - before.size() - after.size());
   if (pid.size() > 9 || pid.find_first_not_of("0123456789") != std::string::npos) return 0;
-  return std::atoi(pid.c_str());
+  return static_cast<pid_t>(std::strtol(pid.c_str(), nullptr, 10));
 }
 
 bool joins_podmans(const Joining& member, const host::NamespaceId& joined, const host::Kernel& kernel) {
