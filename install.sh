@@ -15,7 +15,8 @@ readonly DAEMON_JSON=/etc/docker/daemon.json BACKUP=/etc/docker/daemon.json.ipcg
 # Package, and a command or header that shows that it is there, wherever it came from.
 readonly BUILD_PACKAGES=(
   'g++ g++' 'cmake cmake' 'ninja-build ninja' 'pkg-config pkg-config' 'libseccomp-dev seccomp.h'
-  'nlohmann-json3-dev nlohmann/json.hpp' 'libcli11-dev CLI/CLI.hpp' 'libspdlog-dev spdlog/spdlog.h'
+  'nlohmann-json3-dev nlohmann/json.hpp' 'libcli11-dev CLI/CLI.hpp' 'libtomlplusplus-dev toml++/toml.h'
+  'libspdlog-dev spdlog/spdlog.h'
   'libfmt-dev fmt/format.h' 'libmd-dev sha2.h'
 )
 

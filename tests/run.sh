@@ -5,7 +5,7 @@ export LC_ALL=C
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 packages=(
-  g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libmd-dev catch2
+  g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libmd-dev catch2
   bats jq busybox-static runc crun containerd docker.io docker-compose podman util-linux bsdutils procps
 )
 # Other packages than Debian's may have brought them.
@@ -81,7 +81,7 @@ lint() {
   clang-format --dry-run -Werror "${sources[@]}" || failures+=(clang-format)
   shellcheck "${scripts[@]}" || failures+=(shellcheck)
   # The compile commands are GCC's, which knows a warning more.
-  git ls-files 'host/*.cpp' 'oci/*.cpp' 'config/*.cpp' 'shim/*.cpp' 'admin/*.cpp' |
+  git ls-files 'host/*.cpp' 'oci/*.cpp' 'config/*.cpp' 'shim/*.cpp' 'engines/*.cpp' 'admin/*.cpp' |
     xargs -P "$(nproc)" -n 1 clang-tidy -p build/release --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null ||
     failures+=(clang-tidy)
 }
