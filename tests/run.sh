@@ -34,10 +34,12 @@ logs=$(mktemp -d)
 trap 'rm -rf -- "$logs"' EXIT
 suites=()
 
-# start_suite NAME COMMAND...: in the background, since the tests mostly wait, each in mount namespaces of its own.
+# start_suite NAME COMMAND...: in the background, since the tests mostly wait, each in mount namespaces of its own; no
+# more at a time than the machine has room for.
 start_suite() {
   local name=$1 number=${#suites[@]}
   shift
+  while (($(jobs -pr | wc -l) >= 2 * $(nproc))); do wait -n || true; done
   suites+=("$name")
   { "$@" >"$logs/$number" 2>&1 || echo $? >"$logs/$number.status"; } &
 }
