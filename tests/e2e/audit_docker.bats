@@ -5,6 +5,7 @@
 
 # shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
 load ../lib/common
+load ../lib/audit
 load ../lib/docker
 
 setup_file() {
@@ -29,23 +30,7 @@ teardown() {
 
 run_detached() { docker run --detach --network none --name "$@" busybox sleep 1000; }
 
-# audit [FORMAT]: its output in $OUT. Its exit status is that of the whole host, so it is held against what it printed.
-audit() { capture "$IPCGUARD" audit --format "${1:-json}"; }
-
-audit_json() {
-    audit
-    local expected
-    expected=$(jq 'if .summary.findings > 0 then 1 elif .problems != [] or any(.controls[]; .error > 0) then 2 else 0 end' "$OUT")
-    [ "$status" = "$expected" ] || complain "exit $status: $out$err" || return
-}
-
-# told NAME FILTER: what the audit says of a container, which it tells of once.
-told() {
-    local id
-    id=$(docker inspect --format '{{.Id}}' "$1")
-    jq -e '[.containers[] | select(.container.id == "'"$id"'")] | length == 1 and (.[0] | '"$2"')' "$OUT" >/dev/null ||
-        complain "not $2: $(jq '.containers[] | select(.container.id == "'"$id"'")' "$OUT")"
-}
+id_of() { docker inspect --format '{{.Id}}' "$1"; }
 
 # The benchmark's command (CIS 5.17), for those that run: "ID pass" or "ID fail" each.
 by_docker() {
@@ -61,7 +46,7 @@ by_audit() {
 }
 
 agrees() {
-    audit_json
+    audit
     [ -n "$(by_docker)" ]
     [ "$(by_audit)" = "$(by_docker)" ] || complain "audit: $(by_audit); docker inspect: $(by_docker)"
 }
@@ -77,11 +62,11 @@ agrees() {
     agrees
     [ "$(by_docker | grep -c ' fail$')" = 3 ]
     [ "$(by_docker | grep -c ' pass$')" = 5 ]
-    told host '.control == { benchmark: "CIS Docker Benchmark", version: "1.6.0", number: "5.17", result: "fail", exception: null } and .finding'
-    told bare-host '.finding and .decision == "refuse" and (.container | .engine == "docker" and .name == "bare-host" and .image == "busybox")'
+    told "$(id_of host)" '.control == { benchmark: "CIS Docker Benchmark", version: "1.6.0", number: "5.17", result: "fail", exception: null } and .finding'
+    told "$(id_of bare-host)" '.finding and .decision == "refuse" and (.container | .engine == "docker" and .name == "bare-host" and .image == "busybox")'
     # docker inspect passes this one, and so does the control; the policy does not.
-    told joined '.control.result == "pass" and .decision == "refuse" and .finding and .exposures[0].kind == "foreign-ipc"'
-    told shareable '.decision == "allow" and .finding == false and .container.name == "shareable"'
+    told "$(id_of joined)" '.control.result == "pass" and .decision == "refuse" and .finding and .exposures[0].kind == "foreign-ipc"'
+    told "$(id_of shareable)" '.decision == "allow" and .finding == false and .container.name == "shareable"'
     docker restart --time 0 host private
     agrees
     docker stop --time 0 host bare-host crun-host
@@ -93,27 +78,27 @@ agrees() {
     docker_settings '.mode = "audit"'
     run_detached host --ipc host
     run_detached joined --ipc container:host
-    audit_json
-    by_docker | grep -q "^$(docker inspect --format '{{.Id}}' joined) pass\$"
+    audit
+    by_docker | grep -q "^$(id_of joined) pass\$"
     shares_host joined
-    told joined '.control.result == "fail" and .finding'
+    told "$(id_of joined)" '.control.result == "fail" and .finding'
 }
 
 @test "an exception covers it, and that is told" {
     exception gpu.json '.match = { engine: "docker", name: "gpu-*", image: "busybox" } | .name = "gpu-mps"'
     run_detached gpu-1 --ipc host
     run_detached other
-    audit_json
-    told gpu-1 '.control.result == "covered" and .control.exception == "gpu-mps" and .decision == "allow" and .finding == false'
-    told other '.control.result == "pass"'
+    audit
+    told "$(id_of gpu-1)" '.control.result == "covered" and .control.exception == "gpu-mps" and .decision == "allow" and .finding == false'
+    told "$(id_of other)" '.control.result == "pass"'
     audit text
-    grep -qE "^covered +allow +docker +gpu-1 \\($(docker inspect --format '{{.Id}}' gpu-1)\\)\$" "$OUT"
+    grep -qE "^covered +allow +docker +gpu-1 \\($(id_of gpu-1)\\)\$" "$OUT"
     grep -qF ": excepted by 'gpu-mps', a test needs it" "$OUT"
     rm "$POLICY/allowlist.d/gpu.json"
-    audit_json
-    told gpu-1 '.control.result == "fail" and .finding'
+    audit
+    told "$(id_of gpu-1)" '.control.result == "fail" and .finding'
     audit junit
-    grep -qF "<testcase classname=\"docker\" name=\"gpu-1 ($(docker inspect --format '{{.Id}}' gpu-1))\">" "$OUT"
+    grep -qF "<testcase classname=\"docker\" name=\"gpu-1 ($(id_of gpu-1))\">" "$OUT"
     if command -v xmllint >/dev/null; then xmllint --noout "$OUT"; else echo '# xmllint is missing: not validated by it' >&3; fi
 }
 
@@ -123,10 +108,10 @@ agrees() {
     run_detached paused
     docker pause paused
     docker run --detach --network none --name odd --label 'x=<&">' --volume "/dev/shm:/mnt/<\"&'é" busybox sleep 1000
-    audit_json
-    told shm '.control.result == "pass" and .decision == "refuse" and (.exposures | map(.kind) | index("host-shm"))'
-    told paused '.control.result == "pass" and .decision == "allow"'
-    told odd '.decision == "refuse"'
+    audit
+    told "$(id_of shm)" '.control.result == "pass" and .decision == "refuse" and (.exposures | map(.kind) | index("host-shm"))'
+    told "$(id_of paused)" '.control.result == "pass" and .decision == "allow"'
+    told "$(id_of odd)" '.decision == "refuse"'
     docker unpause paused
     audit junit
     grep -qF '/mnt/&lt;&quot;&amp;\x27é' "$OUT" || complain "$out"
@@ -137,8 +122,8 @@ agrees() {
     docker_settings '.mode = "audit"'
     run_detached host --ipc host
     settings .
-    audit_json
-    told host '.control.result == "fail" and .finding and .container.engine == "unknown" and .container.name == null'
+    audit
+    told "$(id_of host)" '.control.result == "fail" and .finding and .container.engine == "unknown" and .container.name == null'
 }
 
 @test "nobody asks Docker: it need not answer" {
@@ -146,7 +131,7 @@ agrees() {
     run_detached host --ipc host
     kill -STOP "$DOCKERD"
     ! timeout 2 docker ps || complain 'Docker answers'
-    audit_json
+    audit
     kill -CONT "$DOCKERD"
-    told host '.control.result == "fail" and .container.engine == "docker" and .container.name == "host"'
+    told "$(id_of host)" '.control.result == "fail" and .container.engine == "docker" and .container.name == "host"'
 }
