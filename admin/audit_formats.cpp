@@ -66,6 +66,11 @@ std::size_t refused(const Audit& audit) {
                                                 [](const Audited& one) { return one.refused(); }));
 }
 
+// "1 container", "2 containers".
+std::string counted(std::size_t number, const std::string& what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
 std::string padded(std::string_view word, std::size_t width) {
   return std::string(word) + std::string(width > word.size() ? width - word.size() : 1, ' ');
 }
@@ -140,7 +145,7 @@ void write_audit_text(std::ostream& out, const Audit& audit) {
     out << "\n";
   }
   out << "policy, mode " << config::name_of(audit.mode) << ": " << refused(audit) << " refused\n";
-  out << audit.containers.size() << " containers, " << audit.findings() << " findings\n";
+  out << counted(audit.containers.size(), "container") << ", " << counted(audit.findings(), "finding") << "\n";
 }
 
 void write_audit_json(std::ostream& out, const Audit& audit) {
@@ -179,6 +184,7 @@ void write_audit_json(std::ostream& out, const Audit& audit) {
 
 void write_audit_junit(std::ostream& out, const Audit& audit) {
   std::vector<Suite> suites;
+  suites.reserve(controls.size() + 1);
   for (const Control& control : controls)
     suites.push_back({title_of(control) + ": " + std::string(control.title), &control});
   suites.push_back({"ipcguard policy of this host, mode " + std::string(config::name_of(audit.mode))});

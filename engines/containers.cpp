@@ -41,6 +41,9 @@ bool is_parent(const Process& process) {
 constexpr int max_looks = 100;
 constexpr auto between_looks = std::chrono::milliseconds(50);
 
+// Whether its program, by its name, is not the container's yet.
+bool is_runtime(const Process& init) { return init.name.starts_with("runc:[") || init.name == "crun"; }
+
 std::vector<std::string> matches(const std::string& pattern) {
   glob_t found{};
   std::vector<std::string> paths;
@@ -224,6 +227,7 @@ Found running_containers(const Processes& processes, const host::EngineFolders& 
         if (init == nullptr || !pids.insert(init->pid).second) continue;
         namespaces.insert(init->mount.inode);
         if (state->waits) continue;
+        found.in_the_making = found.in_the_making || is_runtime(*init);
         found.containers.push_back({*init, id, root, std::move(*state)});
       } catch (const host::Error& error) {
         found.problems.push_back(error);
@@ -235,7 +239,7 @@ Found running_containers(const Processes& processes, const host::EngineFolders& 
     oci::RuntimeState state;
     state.pid = init->pid;
     state.start_time = init->started;
-    found.in_the_making = found.in_the_making || init->name.starts_with("runc:[") || init->name == "crun";
+    found.in_the_making = found.in_the_making || is_runtime(*init);
     found.containers.push_back({*init, std::move(id), std::nullopt, std::move(state)});
   }
   return found;

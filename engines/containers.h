@@ -47,7 +47,7 @@ struct Found {
   std::vector<Running> containers;
   std::vector<host::Error> problems;  // states that cannot be read
   std::vector<pid_t> unreadable;      // as in Processes
-  // One of them has no state, and its program has the name of a runtime: the state may not be written yet.
+  // The program of one of them has the name of a runtime: it, or its state, may not be complete.
   bool in_the_making = false;
 };
 

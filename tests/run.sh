@@ -6,7 +6,7 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 packages=(
   g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libmd-dev catch2
-  bats jq busybox-static runc crun containerd docker.io docker-compose podman util-linux bsdutils procps
+  bats jq libxml2-utils busybox-static runc crun containerd docker.io docker-compose podman util-linux bsdutils procps
 )
 # Other packages than Debian's may have brought them.
 command -v node >/dev/null || packages+=(nodejs)
@@ -97,6 +97,8 @@ start_suite 'integration: real runc and crun, o to z' bats --tap tests/integrati
 start_suite 'end to end: real Docker' bats --tap tests/e2e/docker.bats tests/e2e/docker_start_gate.bats tests/e2e/compose.bats
 start_suite 'end to end: real Podman' bats --tap tests/e2e/podman.bats
 start_suite 'end to end: real containerd, CRI and ctr' bats --tap tests/e2e/kubernetes.bats tests/e2e/ctr.bats
+start_suite 'end to end: audit of real Docker' bats --tap tests/e2e/audit_docker.bats
+start_suite 'end to end: audit of real Podman and containerd' bats --tap tests/e2e/audit_podman.bats tests/e2e/audit_containerd.bats
 start_suite 'end to end: install.sh' bats --tap tests/e2e/install.bats
 finish_suites
 start_suite 'unit tests and scenarios' ctest --preset release
