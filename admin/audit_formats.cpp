@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -66,11 +67,6 @@ std::size_t refused(const Audit& audit) {
                                                 [](const Audited& one) { return one.refused(); }));
 }
 
-// "1 container", "2 containers".
-std::string counted(std::size_t number, const std::string& what) {
-  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
-}
-
 std::string padded(std::string_view word, std::size_t width) {
   return std::string(word) + std::string(width > word.size() ? width - word.size() : 1, ' ');
 }
@@ -81,23 +77,16 @@ Json control_of(const Control& control) {
 
 // Text in XML 1.0: markup escaped; characters that XML does not have, and bytes that are no UTF-8, dropped.
 std::string xml(std::string_view text) {
+  static const std::map<std::string_view, const char*> others = {
+      {"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"\xEF\xBF\xBE", ""}, {"\xEF\xBF\xBF", ""}};
   std::string out;
-  while (!text.empty()) {
-    const std::size_t length = std::max<std::size_t>(host::utf8_length(text), 1);
+  for (std::size_t length = 0; !text.empty(); text.remove_prefix(std::max<std::size_t>(length, 1))) {
+    length = host::utf8_length(text);
     const std::string_view letter = text.substr(0, length);
-    text.remove_prefix(length);
-    const auto lead = static_cast<unsigned char>(letter[0]);
-    if (letter == "&")
-      out += "&amp;";
-    else if (letter == "<")
-      out += "&lt;";
-    else if (letter == ">")
-      out += "&gt;";
-    else if (letter == "\"")
-      out += "&quot;";
-    else if (letter == "\n")
-      out += "&#10;";
-    else if (lead >= 0x20 && (lead < 0x80 || length > 1) && letter != "\xEF\xBF\xBE" && letter != "\xEF\xBF\xBF")
+    const auto other = others.find(letter);
+    if (other != others.end())
+      out += other->second;
+    else if (length > 1 || letter == "\n" || letter >= " ")
       out += letter;
   }
   return out;
@@ -145,7 +134,7 @@ void write_audit_text(std::ostream& out, const Audit& audit) {
     out << "\n";
   }
   out << "policy, mode " << config::name_of(audit.mode) << ": " << refused(audit) << " refused\n";
-  out << counted(audit.containers.size(), "container") << ", " << counted(audit.findings(), "finding") << "\n";
+  out << "containers: " << audit.containers.size() << ", findings: " << audit.findings() << "\n";
 }
 
 void write_audit_json(std::ostream& out, const Audit& audit) {

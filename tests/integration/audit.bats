@@ -74,7 +74,7 @@ nothing_runs() {
 @test "a host without containers" {
     nothing_runs
     audit 0 text
-    grep -qx '0 containers, 0 findings' "$OUT"
+    grep -qx 'containers: 0, findings: 0' "$OUT"
 }
 
 one_of_each() {
@@ -222,7 +222,7 @@ sleeps() { alone pgrep -f "sleep $1\$" >/dev/null; }
     audit 1 text
     grep -qE "^fail +refuse +unknown +$ID\$" "$OUT"
     grep -qx 'CIS Docker Benchmark 1.6.0, 5.17: 0 pass, 0 covered, 1 fail, 0 error' "$OUT"
-    grep -qx '1 container, 1 finding' "$OUT"
+    grep -qx 'containers: 1, findings: 1' "$OUT"
     audit 1 junit
     grep -qF '<testsuites name="ipcguard audit" tests="2" failures="2" errors="0">' "$OUT"
     [ "$(grep -c "<testcase classname=\"unknown\" name=\"$ID\">" "$OUT")" = 2 ]
