@@ -20,7 +20,7 @@ setup_file() {
 }
 
 teardown_file() {
-    [ -z "${INIT:-}" ] || kill -KILL "$INIT"
+    [ -z "${INIT:-}" ] || kill -KILL "$INIT" || :
     isolation_stop
     host_memory_end
 }
@@ -189,7 +189,7 @@ background() {
     background unshare --mount chroot "$ROOTFS" /bin/busybox sleep 1005
     # As bwrap does: a root of its own, in the cgroup that it was started in.
     background unshare --mount bash -ec 'mount --rbind "$1" "$1"; cd "$1"; mkdir -p old; pivot_root . old; exec /bin/busybox sleep 1006' sandbox "$ROOTFS"
-    background setpriv --reuid 65534 --clear-groups unshare --user --mount sleep 1007
+    background unshare --user --map-root-user --mount sleep 1007
     local number
     for number in 1001 1002 1003 1004 1005 1006 1007; do wait_until 30 sleeps "$number"; done
     nothing_runs
