@@ -159,7 +159,13 @@ std::string run_sandboxed(const std::function<std::string()>& work, std::size_t 
   if (child < 0) throw fail("cannot be started: " + reason(errno));
   if (child == 0) be_the_child(work, to_parent.get());
   to_parent.reset();
-  if (meanwhile) meanwhile();
+  try {
+    if (meanwhile) meanwhile();
+  } catch (...) {
+    kill(child, SIGKILL);
+    status_of(child);
+    throw;
+  }
 
   const auto bytes = read_answer(from_child.get(), max_answer + frame_head);
   if (bytes && is_whole(*bytes)) {

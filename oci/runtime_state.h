@@ -26,8 +26,8 @@ struct RuntimeState {
 };
 
 // The state in `folder`, which is <root>/<id>; nullopt if there is none that names an init process.
-// Throws host::Error (unverifiable) if there is one that cannot be understood. `meanwhile`, which must not throw, runs
-// beside each document that is read.
+// Throws host::Error (unverifiable) if there is one that cannot be understood. `meanwhile` runs beside each
+// document that is read.
 std::optional<RuntimeState> read_runtime_state(const std::string& folder, const std::function<void()>& meanwhile = {});
 
 // The same from what a runtime's `state` command prints (OCI runtime specification, runtime.md, "Query State"); nullopt
