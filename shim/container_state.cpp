@@ -86,9 +86,9 @@ std::optional<std::string> state_root(const StateQuery& query) {
   return std::nullopt;
 }
 
-std::optional<oci::RuntimeState> find_state(const StateQuery& query) {
+std::optional<oci::RuntimeState> find_state(const StateQuery& query, const std::function<void()>& meanwhile) {
   if (const auto root = state_root(query))
-    if (auto state = oci::read_runtime_state(*root + "/" + query.id)) return state;
+    if (auto state = oci::read_runtime_state(*root + "/" + query.id, meanwhile)) return state;
   // Another runtime, or one that keeps its state elsewhere: its own word.
   std::vector<std::string> words{query.runtime};
   words.insert(words.end(), query.globals.begin(), query.globals.end());

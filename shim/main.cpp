@@ -59,9 +59,11 @@ bool admit_creation(const Call& call, Policy& policy) {
     request.descriptors = inherited_descriptors(call, std::getenv("LISTEN_FDS"));
   }
   if (call.command == "restore") request.checkpoint = call.image;
-  const auto objection = objection_to(call, policy);
-  const Judgement judgement = objection ? unjudged({host::without_links(call.bundle), call.id}, *objection, policy)
-                                        : judge_create(request, policy, host::kernel());
+  // Where the call is ambiguous, which bundle it names is not certain.
+  const Judgement judgement =
+      call.ambiguity.empty()
+          ? judge_create(request, policy, host::kernel(), [&] { return objection_to(call, policy); })
+          : unjudged({host::without_links(call.bundle), call.id}, objection_to(call, policy).value(), policy);
   tell(judgement, "create", call, policy);
   return judgement.runs(policy.settings().mode);
 }
@@ -105,7 +107,10 @@ int main(int argc, char** argv) {
     std::vector<std::string> words(argv, argv + argc);
     if (words.empty()) words.emplace_back("ipcguard-runtime");  // Linux before 5.18 permits argc 0
     Policy policy;
-    call = read_command_line(words, policy.settings().runtime_options);
+    // What is plain without the options that the settings declare does not wait for those.
+    call = read_command_line(words, {});
+    if ((!call.creates && !call.starts) || !call.ambiguity.empty())
+      call = read_command_line(words, policy.settings().runtime_options);
     if ((call.gated() || !call.words.empty()) && !admit(call, policy)) return 1;
     become_runtime(find_runtime(policy, call.runtime_name), words);
   } catch (const std::exception& error) {
