@@ -8,7 +8,9 @@
 #include <iostream>
 
 #include "admin/commands.h"
+#include "engines/crio.h"
 #include "engines/docker.h"
+#include "engines/podman.h"
 #include "host/error.h"
 #include "host/text.h"
 
@@ -22,6 +24,8 @@ struct Engine {
 };
 constexpr std::array known = {
     Engine{"docker", engines::docker_plan},
+    Engine{"crio", engines::crio_plan},
+    Engine{"podman", engines::podman_plan},
 };
 
 // The shim that was installed with this program.
