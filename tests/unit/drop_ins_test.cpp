@@ -149,7 +149,7 @@ TEST_CASE("Podman: the runtime behind the shim is the one that ran before, where
   CHECK(host.put(true) == Notes{"changed " + podman_file});
   CHECK(host.remarks_.empty());
   CHECK(host.text(podman_file).find("\"" + shim + ".crun\"") != std::string::npos);
-  CHECK(host.text(podman_file).find(R"(runtime_supports_nocgroups = [ "crun", "krun", "ipcguard" ])") !=
+  CHECK(host.text(podman_file).find(R"(runtime_supports_nocgroup = [ "crun", "krun", "ipcguard" ])") !=
         std::string::npos);
   CHECK(host.put(true).empty());
 }
