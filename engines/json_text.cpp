@@ -113,10 +113,10 @@ const JsonText::Member* JsonText::find(const Object& object, const std::string& 
 Json JsonText::at(const Keys& keys) const {
   std::size_t offset = root_;
   for (const std::string& key : keys) {
-    if (text_[offset] != '{') return Json(Json::value_t::discarded);
+    if (text_[offset] != '{') return Json::value_t::discarded;
     const Object object = object_at(offset);
     const Member* member = find(object, key);
-    if (member == nullptr) return Json(Json::value_t::discarded);
+    if (member == nullptr) return Json::value_t::discarded;
     offset = member->value;
   }
   return Json::parse(text_.substr(offset, end_of_value(text_, offset) - offset));
@@ -202,7 +202,7 @@ void JsonText::remove(const Keys& keys) {
     if (member == nullptr) return;
     offset = member->value;
     if (depth + 1 < keys.size()) continue;
-    const std::size_t index = static_cast<std::size_t>(member - object.members.data());
+    const auto index = static_cast<std::size_t>(member - object.members.data());
     std::size_t begin = member->begin, end = member->end;
     if (object.members.size() == 1) {
       begin = object.begin + 1;
