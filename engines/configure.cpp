@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <ranges>
 
 #include "engines/files.h"
 #include "engines/record.h"
@@ -83,7 +82,8 @@ Notes take(const Plan& plan, const std::vector<Step>& steps, Record& record) {
       write(path, text);
     }));
   }
-  for (const auto& [change, original, ours] : std::views::reverse(steps)) {
+  for (std::size_t i = steps.size(); i-- > 0;) {
+    const auto& [change, original, ours] = steps[i];
     if (read_text(change.path) != change.after) write(change.path, change.after);
     if (change.before == change.after) continue;
     notes.push_back(!change.after ? "removed " + change.path
@@ -91,7 +91,7 @@ Notes take(const Plan& plan, const std::vector<Step>& steps, Record& record) {
                                   : "took ipcguard out of " + change.path);
   }
   if (plan.after_take) append(notes, plan.after_take());
-  for (const std::string& folder : std::views::reverse(record.folders)) rmdir(folder.c_str());
+  for (std::size_t i = record.folders.size(); i-- > 0;) rmdir(record.folders[i].c_str());
   return notes;
 }
 

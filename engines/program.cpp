@@ -36,6 +36,7 @@ int start(const std::vector<std::string>& arguments, bool with_errors, int outpu
   else
     posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   std::string path = "PATH=" + std::string(path_variable), locale = "LC_ALL=C";
@@ -68,7 +69,7 @@ bool drain(int fd, std::string& output, Clock::time_point deadline) {
 std::string program_on_path(const std::string& name) {
   for (std::string_view rest = path_variable; !rest.empty();) {
     const std::size_t end = std::min(rest.find(':'), rest.size());
-    const std::string program = std::string(rest.substr(0, end)) + "/" + name;
+    std::string program = std::string(rest.substr(0, end)) + "/" + name;
     struct stat stat {};
     if (::stat(program.c_str(), &stat) == 0 && S_ISREG(stat.st_mode) && access(program.c_str(), X_OK) == 0)
       return program;
