@@ -19,8 +19,6 @@ namespace {
 using Live = Dockerd::Live;
 using Condition = std::function<bool(const Live&)>;
 
-std::string called(const Dockerd& dockerd) { return "dockerd (pid " + std::to_string(dockerd.pid()) + ")"; }
-
 std::vector<Dockerd> reading(const std::string& where) {
   std::vector<Dockerd> found;
   for (Dockerd& dockerd : Dockerd::find_all())
@@ -41,23 +39,23 @@ std::string forgotten(const Live& before, const Live& after, const std::string& 
 Notes reload(const Dockerd& dockerd, const Condition& holds, const std::string& shim) {
   const auto before = dockerd.live();
   if (before && holds(*before)) return {};
-  dockerd.reload();
+  dockerd.process().reload();
   if (!before)
-    return {"told " + called(dockerd) +
+    return {"told " + dockerd.process().called() +
             " to reload, but it does not answer on a local socket: see its log whether it did"};
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     const auto after = dockerd.live();
     if (!after || !holds(*after)) continue;
-    Notes notes = {"reloaded " + called(dockerd) + " without a restart"};
+    Notes notes = {"reloaded " + dockerd.process().called() + " without a restart"};
     if (const std::string names = forgotten(*before, *after, shim); !names.empty())
-      notes.push_back("by reloading, " + called(dockerd) + " forgot " + names +
+      notes.push_back("by reloading, " + dockerd.process().called() + " forgot " + names +
                       ": restart it when convenient if containers name them");
     return notes;
   }
   throw host::Error(host::ErrorKind::unverifiable,
-                    called(dockerd) +
+                    dockerd.process().called() +
                         " was told to reload and does not show the change: see its log, and restart it "
                         "when convenient");
 }
@@ -97,18 +95,24 @@ void refuse_while_in_use(const Dockerd& dockerd, const Live& live, const std::st
                     "Docker needs the runtime to stop these containers, so stop them first:" + names);
 }
 
-// On a reload dockerd keeps the old value of a key that is gone from its file, so it is first told plainly.
+// On a reload dockerd keeps the old value of a key that is gone from its file, so it is first told plainly; but of no
+// default that it was given as an option, since it does not take both.
+std::string told_plainly(const Change& change, const Dockerd& dockerd) {
+  JsonText plain(change.path, change.after.value_or(""));
+  if (!plain.at({"runtimes"}).is_object()) plain.set({"runtimes"}, nlohmann::ordered_json::object());
+  if (!plain.at({"default-runtime"}).is_string() &&
+      option_values(dockerd.process().arguments(), "--default-runtime").empty())
+    plain.set({"default-runtime"}, "runc");
+  return plain.text();
+}
+
 Notes before_take(const std::string& where, const Wish& wish, const Changes& changes, const Plan::Write& write) {
   Notes notes;
   for (const Dockerd& dockerd : reading(where)) {
     const auto live = dockerd.live();
     if (live && !knows_shim(*live, wish.shim)) continue;
     if (live) refuse_while_in_use(dockerd, *live, wish.shim);
-    const Change& change = changes.front();
-    JsonText plain(change.path, change.after.value_or(""));
-    if (!plain.at({"runtimes"}).is_object()) plain.set({"runtimes"}, nlohmann::ordered_json::object());
-    if (!plain.at({"default-runtime"}).is_string()) plain.set({"default-runtime"}, "runc");
-    write(change.path, plain.text());
+    write(changes.front().path, told_plainly(changes.front(), dockerd));
     append(notes, reload(
                       dockerd, [&](const Live& now) { return !knows_shim(now, wish.shim); }, wish.shim));
   }
