@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <ranges>
 
 #include "engines/files.h"
 #include "engines/record.h"
@@ -82,16 +83,15 @@ Notes take(const Plan& plan, const std::vector<Step>& steps, Record& record) {
       write(path, text);
     }));
   }
-  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-    const Change& change = step->change;
+  for (const auto& [change, original, ours] : std::views::reverse(steps)) {
     if (read_text(change.path) != change.after) write(change.path, change.after);
     if (change.before == change.after) continue;
     notes.push_back(!change.after ? "removed " + change.path
-                    : step->ours  ? "restored " + change.path + " as it was"
+                    : ours        ? "restored " + change.path + " as it was"
                                   : "took ipcguard out of " + change.path);
   }
   if (plan.after_take) append(notes, plan.after_take());
-  for (auto folder = record.folders.rbegin(); folder != record.folders.rend(); ++folder) rmdir(folder->c_str());
+  for (const std::string& folder : std::views::reverse(record.folders)) rmdir(folder.c_str());
   return notes;
 }
 
@@ -109,6 +109,7 @@ Notes carry_out(const Plan& plan, const Wish& wish) {
   if (plan.accept && !changes.empty()) plan.accept(changes);
   if (!wish.remove) {
     record.wish = wish;
+    if (!plan.config.empty()) record.wish.config = plan.config;
     return put(plan, steps, record);
   }
   Notes notes = take(plan, steps, record);
