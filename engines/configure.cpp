@@ -110,6 +110,7 @@ Notes carry_out(const Plan& plan, Direction direction, const Wish& wish) {
   if (plan.accept && !changes.empty()) plan.accept(changes);
   if (direction == Direction::put) {
     record.wish = wish;
+    if (!plan.config.empty()) record.wish.config = plan.config;
     return put(plan, steps, record);
   }
   Notes notes = take(plan, steps, record);
