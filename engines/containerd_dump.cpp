@@ -111,7 +111,7 @@ void write_table(std::ostream& out, const toml::table& table, const std::string&
   for (const auto& [key, value] : table)
     if (!value.is_table()) {
       out << indent << "  " << toml_key(std::string(key.str())) << " = ";
-      value.visit([&](const auto& concrete) { out << toml::default_formatter{concrete}; });
+      value.visit([&](const auto& concrete) { out << toml::default_formatter{concrete, plain_strings}; });
       out << "\n";
     }
   for (const auto& [key, value] : table)

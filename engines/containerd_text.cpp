@@ -228,7 +228,7 @@ void take_sections(std::string& text, const std::string& path, const std::string
 
 std::string toml_string(const std::string& text) {
   std::ostringstream out;
-  out << toml::default_formatter{toml::value<std::string>{text}};
+  out << toml::default_formatter{toml::value<std::string>{text}, plain_strings};
   return out.str();
 }
 

@@ -11,6 +11,10 @@
 
 namespace engines {
 
+// How values are written: strings between double quotes, as everybody does.
+inline constexpr toml::format_flags plain_strings =
+    toml::default_formatter::default_flags & ~toml::format_flags::allow_literal_strings;
+
 // Throws Error (invalid_config), with `path`, line and column.
 inline toml::table parsed_toml(const std::string& text, const std::string& path) {
   try {
