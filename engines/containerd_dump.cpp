@@ -202,8 +202,9 @@ void check_containerd_change(const std::string& before, const std::string& after
   if (const std::string key = difference(expected, got); !key.empty())
     throw wrong("in the runtime " + host::quoted(name) + ", " + key);
   if (has.default_name != (make_default ? name : had.default_name))
-    throw wrong("the default runtime would be " + host::quoted(has.default_name) +
-                "; a file that is imported later names it");
+    throw error("containerd's default runtime would still be " + host::quoted(has.default_name) +
+                ": a file that is imported after ours names it. Set default_runtime_name to " + toml_string(name) +
+                " there, or move the import of that file before the others; nothing was written");
   const toml::table rest_was = without(was, name, had.default_name), rest_is = without(is, name, had.default_name);
   if (const std::string key = difference(rest_was, rest_is); !key.empty()) throw wrong(key + " would change too");
 }
