@@ -9,7 +9,9 @@
 
 #include "admin/commands.h"
 #include "engines/containerd.h"
+#include "engines/crio.h"
 #include "engines/docker.h"
+#include "engines/podman.h"
 #include "host/error.h"
 #include "host/text.h"
 
@@ -24,6 +26,8 @@ struct Engine {
 constexpr std::array known = {
     Engine{"docker", engines::docker_plan},
     Engine{"containerd", engines::containerd_plan},
+    Engine{"crio", engines::crio_plan},
+    Engine{"podman", engines::podman_plan},
 };
 
 // The shim that was installed with this program.

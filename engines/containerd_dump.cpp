@@ -3,10 +3,11 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "engines/containerd_text.h"
 #include "engines/toml.h"
+#include "host/error.h"
+#include "host/text.h"
 
 namespace engines {
 
@@ -18,7 +19,7 @@ constexpr const char* runc_type = "io.containerd.runc.v2";
 
 host::Error error(const std::string& message) { return {host::ErrorKind::invalid_config, message}; }
 
-toml::table parsed(const std::string& dump) { return parsed_toml(dump, "containerd's own dump"); }
+toml::table parsed(const std::string& dump) { return parse_toml(dump, "containerd's own dump"); }
 
 bool disabled(const toml::table& root) {
   const toml::array* const names = root["disabled_plugins"].as_array();
@@ -106,19 +107,6 @@ void set_binary(toml::table& runtime, const std::string& binary) {
   runtime.insert_or_assign("options", options);
 }
 
-void write_table(std::ostream& out, const toml::table& table, const std::string& header, const std::string& indent) {
-  out << indent << "[" << header << "]\n";
-  for (const auto& [key, value] : table)
-    if (!value.is_table()) {
-      out << indent << "  " << toml_key(std::string(key.str())) << " = ";
-      value.visit([&](const auto& concrete) { out << toml::default_formatter{concrete, plain_strings}; });
-      out << "\n";
-    }
-  for (const auto& [key, value] : table)
-    if (value.is_table())
-      write_table(out, *value.as_table(), header + "." + toml_key(std::string(key.str())), indent + "  ");
-}
-
 // The dump without the one runtime, and with another default.
 toml::table without(toml::table root, const std::string& name, const std::string& default_name) {
   root.erase("imports");
@@ -179,9 +167,9 @@ std::string containerd_runtime_tables(const std::string& dump, const std::string
     set_binary(runtime, binary);
   }
   prune(runtime);
-  std::ostringstream out;
-  write_table(out, runtime, "plugins." + toml_key(plugin) + ".containerd.runtimes." + toml_key(name), "");
-  return out.str();
+  toml::table tables{{name, runtime}};
+  for (const char* above : {"runtimes", "containerd", plugin.c_str(), "plugins"}) tables = toml::table{{above, tables}};
+  return toml_text(tables);
 }
 
 void check_containerd_change(const std::string& before, const std::string& after, const std::string& name,

@@ -40,12 +40,12 @@ version = 2
 )";
 const std::string table =
     "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.ipcguard]\n"
-    "  pod_annotations = [ \"a.b/*\", \"it's\" ]\n"
-    "  privileged_without_host_devices = true\n"
-    "  runtime_type = \"io.containerd.runc.v2\"\n"
-    "  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.ipcguard.options]\n"
-    "    BinaryName = \"/usr/local/bin/ipcguard-runtime\"\n"
-    "    SystemdCgroup = true\n";
+    "pod_annotations = [ \"a.b/*\", \"it's\" ]\n"
+    "privileged_without_host_devices = true\n"
+    "runtime_type = \"io.containerd.runc.v2\"\n\n"
+    "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.ipcguard.options]\n"
+    "BinaryName = \"/usr/local/bin/ipcguard-runtime\"\n"
+    "SystemdCgroup = true\n";
 
 std::string changed(std::string text, const std::string& what, const std::string& with) {
   REQUIRE(text.find(what) != std::string::npos);
@@ -104,7 +104,7 @@ TEST_CASE("our runtime is the default one with the shim for runc, and no value t
             "version = 2\n[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.runc]\nruntime_type = "
             "'io.containerd.runc.v2'\n",
             "runc", "cri", "a.b",
-            "") == "[plugins.cri.containerd.runtimes.\"a.b\"]\n  runtime_type = \"io.containerd.runc.v2\"\n");
+            "") == "[plugins.cri.containerd.runtimes.\"a.b\"]\nruntime_type = \"io.containerd.runc.v2\"\n");
 }
 
 TEST_CASE("a default runtime that is no runc is not copied") {

@@ -19,7 +19,7 @@ const std::string tables =
     "  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.ipcguard.options]\n"
     "    BinaryName = \"/usr/local/bin/ipcguard-runtime\"\n";
 const std::string header = "[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n";
-const std::string begin = "# ipcguard: begin, written by \"ipcguard configure containerd\"\n";
+const std::string begin = "# ipcguard: begin, made by `ipcguard configure containerd`; --remove takes it out\n";
 const std::string end = "# ipcguard: end\n";
 
 std::string put(const std::string& text, const std::string& as_default = "") {
@@ -74,7 +74,7 @@ TEST_CASE("a runtime and the default come into any file, and out of it again, wi
 TEST_CASE("what is added to a file of containerd's looks as if a person had written it") {
   CHECK(put("") == begin + "version = 2\n\n" + tables + end);
   CHECK(put("version = 2\n", "ipcguard") ==
-        "version = 2\n\n" + begin + header + "  default_runtime_name = \"ipcguard\"\n\n" + tables + end);
+        "version = 2\n\n" + begin + header + "default_runtime_name = \"ipcguard\"\n\n" + tables + end);
   // Where the table stands already, the default goes there.
   CHECK(put("version = 2\n" + header + "  x = 1\n", "ipcguard") ==
         "version = 2\n" + header + "  default_runtime_name = \"ipcguard\" # ipcguard: added\n  x = 1\n\n" + begin +
