@@ -46,7 +46,7 @@ std::string binary_of(const toml::table& runtime) {
 
 // "io.containerd.kata.v2" is run by "containerd-shim-kata-v2".
 std::string path_of(const toml::table& runtime) {
-  const std::string type = text_of(runtime, "runtime_type"), shim = text_of(runtime, "runtime_path");
+  std::string type = text_of(runtime, "runtime_type"), shim = text_of(runtime, "runtime_path");
   if (!shim.empty()) return shim;
   if (type.starts_with("io.containerd.runc.") || type == "io.containerd.runtime.v1.linux") {
     const std::string binary = binary_of(runtime), engine = text_of(runtime, "runtime_engine");

@@ -29,7 +29,8 @@ bool is_dockerds(pid_t pid) {
   const std::string stat = host::kernel_file("/proc/" + std::to_string(pid) + "/stat");
   const std::size_t name_end = stat.rfind(')');
   if (name_end == std::string::npos || stat.size() < name_end + 5) return false;
-  return host::kernel_file("/proc/" + std::to_string(std::atoi(stat.c_str() + name_end + 4)) + "/comm") == "dockerd\n";
+  return host::kernel_file("/proc/" + std::to_string(std::strtol(stat.c_str() + name_end + 4, nullptr, 10)) +
+                           "/comm") == "dockerd\n";
 }
 
 // Every containerd that sees the same files as we do, but for the one that dockerd keeps for itself.
@@ -40,7 +41,8 @@ std::vector<Running> running() {
     if (!config) config = daemon.path_option("-c");
     if (is_dockerds(daemon.pid()) || (config && config->find("/docker/containerd/") != std::string::npos)) continue;
     std::error_code error;
-    const auto program = std::filesystem::read_symlink("/proc/" + std::to_string(daemon.pid()) + "/exe", error);
+    auto program = std::filesystem::read_symlink("/proc/" + std::to_string(daemon.pid()) + "/exe", error);
+    program.replace_filename("containerd");  // k3s: one program with many names
     found.push_back({program.string(), config.value_or(default_config)});
   }
   return found;
@@ -71,7 +73,7 @@ std::optional<ContainerdEngine> containerd_engine(const std::string& config) {
   const std::string said = run({engine.program, "--version"}, false).output;
   std::size_t at = said.find(' ', said.find(' ') + 1);
   while (at < said.size() && (said[at] == ' ' || said[at] == 'v')) ++at;
-  engine.major = at < said.size() ? std::atoi(said.c_str() + at) : 0;
+  engine.major = at < said.size() ? static_cast<int>(std::strtol(said.c_str() + at, nullptr, 10)) : 0;
   if (engine.major < 1)
     throw host::Error(host::ErrorKind::unverifiable,
                       engine.program + " does not tell its version: " + host::quoted(said, 100));

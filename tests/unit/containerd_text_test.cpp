@@ -80,8 +80,8 @@ TEST_CASE("what is added to a file of containerd's looks as if a person had writ
         "version = 2\n" + header + "  default_runtime_name = \"ipcguard\" # ipcguard: added\n  x = 1\n\n" + begin +
             tables + end);
   CHECK(put("version = 2\n" + header + "default_runtime_name = 'a' # b\n", "ipcguard") ==
-        "version = 2\n" + header + "default_runtime_name = \"ipcguard\" # ipcguard: instead of 'a' # b\n\n" + begin +
-            tables + end);
+        "version = 2\n" + header + "default_runtime_name = \"ipcguard\" # ipcguard: ipcguard instead of 'a' # b\n\n" +
+            begin + tables + end);
 }
 
 TEST_CASE("an import joins those that are there") {
