@@ -27,19 +27,21 @@ host::Error error(const std::string& message) { return {host::ErrorKind::invalid
 // Our own file under containerd 2.x, and the import that leads to it.
 struct DropIn {
   std::string path;
-  std::string import;  // to be added; empty: it is imported already
+  std::string import;
+  bool is_imported = false;  // by another import
 };
 
 // In the last folder that is imported whole. Else in conf.d, but with an import that leads to nothing else there, and
 // that may lead to nothing.
 DropIn drop_in_of(const ContainerdFile& main) {
   const std::filesystem::path folder = std::filesystem::path(main.path).parent_path();
-  DropIn drop_in{(folder / "conf.d" / drop_in_name).string(), (folder / "conf.d" / "zz-ipcguard*.toml").string()};
+  DropIn drop_in{(folder / "conf.d" / drop_in_name).string(), (folder / "conf.d" / "zz-ipcguard*.toml").string(),
+                 false};
   for (const std::string& import : containerd_outline(main).imports) {
     const std::filesystem::path path = (folder / import).lexically_normal();
     if (import == drop_in.import || path.parent_path().string().find_first_of("*?[\\") != std::string::npos) continue;
     if (path.string().find('*') != std::string::npos && fnmatch(path.filename().c_str(), drop_in_name, 0) == 0)
-      drop_in = {(path.parent_path() / drop_in_name).string(), {}};
+      drop_in = {(path.parent_path() / drop_in_name).string(), drop_in.import, true};
   }
   return drop_in;
 }
@@ -77,14 +79,24 @@ int version_of(const ContainerdFiles& files, int major) {
   return version;
 }
 
+// containerd may find other files than we do: 1.6 counts a pattern that is not absolute from where it was started.
+void must_read_alike(const ContainerdEngine& engine, const ContainerdFiles& files) {
+  if (containerd_outline(files[0]).imports.empty()) return;
+  const std::string in_place = containerd_dump(engine, files[0].path);
+  if (!in_place.empty() && !same_containerd_configuration(in_place, containerd_dump(engine, files)))
+    throw error(files[0].path +
+                ": containerd does not find the files there that \"imports\" says; make its paths absolute first");
+}
+
 Planned planned(const Wish& wish, const std::string& config, const DropIn& drop_in) {
   const auto engine = containerd_engine(config);
   if (!engine) throw error("there is no containerd on this host: no program containerd is on the PATH");
   Planned plan;
   plan.engine = *engine;
   plan.as_default = wish.make_default;
-  ContainerdFiles files;
-  for (ContainerdFile& file : containerd_files(config, wish.root)) {
+  ContainerdFiles there = containerd_files(config, wish.root), files;
+  if (wish.root.empty()) must_read_alike(plan.engine, there);
+  for (ContainerdFile& file : there) {
     // Only --remove takes that back.
     plan.as_default = plan.as_default || containerd_outline(file).default_runtime == wish.name;
     std::string without = without_ours(file, wish.name, wish.shim, drop_in.import);
@@ -122,8 +134,12 @@ Planned planned(const Wish& wish, const std::string& config, const DropIn& drop_
   const std::string as_default = plan.as_default ? wish.name : "";
 
   if (plan.engine.major >= 2) {
-    if (!drop_in.import.empty()) plan.texts[config] = with_import(files[0], drop_in.import, version);
-    plan.texts[drop_in.path] = with_runtimes({drop_in.path, ""}, plugin, tables, as_default, version);
+    if (!drop_in.is_imported) plan.texts[config] = with_import(files[0], drop_in.import, version);
+    // Somebody may have added to it.
+    const auto stands =
+        std::find_if(files.begin(), files.end(), [&](const auto& one) { return one.path == drop_in.path; });
+    const ContainerdFile ours = stands != files.end() ? *stands : ContainerdFile{drop_in.path, ""};
+    plan.texts[drop_in.path] = with_runtimes(ours, plugin, tables, as_default, version);
     return plan;
   }
   const ContainerdFile* target = &files[0];
@@ -152,8 +168,10 @@ void accept_without(const std::string& config, const Wish& wish, const Changes& 
         "not start; name another one first");
 }
 
-Registrations registrations_of(const ContainerdEngine& engine, const ContainerdFiles& files) {
-  Registrations runtimes = containerd_runtimes(containerd_dump(engine, files));
+Registrations registrations_of(const ContainerdEngine& engine, const ContainerdFiles& files, const std::string& root) {
+  std::string dump = root.empty() ? containerd_dump(engine, files[0].path) : "";
+  if (dump.empty()) dump = containerd_dump(engine, files);  // says what is wrong
+  Registrations runtimes = containerd_runtimes(dump);
   for (Registration& runtime : runtimes) {
     runtime.where = "built in";
     for (const ContainerdFile& file : files)
@@ -169,7 +187,7 @@ Notes restart_is_due() {
 Notes after_take(const std::string& config, const Wish& wish) {
   Notes notes = restart_is_due();
   if (const auto engine = containerd_engine(config))
-    for (const Registration& one : registrations_of(*engine, containerd_files(config, wish.root)))
+    for (const Registration& one : registrations_of(*engine, containerd_files(config, wish.root), wish.root))
       if (is_shim(one.path, wish.shim))
         notes.push_back("the runtime " + host::quoted(one.name) + " in " + one.where +
                         " still runs the shim; somebody put it there by hand");
@@ -197,7 +215,7 @@ Notes after_put(const Planned& plan, const std::string& config, const Wish& wish
 Registrations containerd_registrations(const std::string& root) {
   const std::string config = containerd_config(root);
   const auto engine = containerd_engine(config);
-  return engine ? registrations_of(*engine, containerd_files(config, root)) : Registrations();
+  return engine ? registrations_of(*engine, containerd_files(config, root), root) : Registrations();
 }
 
 Plan containerd_plan(const Wish& wish) {
