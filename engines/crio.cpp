@@ -88,7 +88,7 @@ std::string builtin_default(const std::string& root) {
   if (root.empty() && installed("crio")) {
     const std::string version = run({"crio", "--version"}).output;
     if (const std::size_t at = version.find(" 1."); at != std::string::npos)
-      return std::atoi(version.c_str() + at + 3) < 31 ? "runc" : "crun";
+      return std::strtol(version.c_str() + at + 3, nullptr, 10) < 31 ? "runc" : "crun";
   }
   return installed("crun") || !installed("runc") ? "crun" : "runc";
 }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "engines/behind.h"
+#include "engines/crio.h"
 #include "engines/daemon.h"
 #include "engines/http.h"
 #include "engines/toml.h"
@@ -26,10 +27,13 @@ std::optional<toml::table> live() {
   }
 }
 
+// Whether it goes by what the files say of the name that was asked for.
 bool has_shim(const toml::table& config, const Wish& wish) {
   const auto runtime = config["crio"]["runtime"];
-  const std::string path = runtime["runtimes"][wish.name]["runtime_path"].value_or(std::string());
-  return is_shim(path, wish.shim) && (!wish.make_default || runtime["default_runtime"].value_or("") == wish.name);
+  const auto live_path = runtime["runtimes"][wish.name]["runtime_path"].value_or(std::string());
+  for (const Registration& registration : crio_registrations(wish.root))
+    if (registration.name == wish.name && registration.path != live_path) return false;
+  return is_shim(live_path, wish.shim) && (!wish.make_default || runtime["default_runtime"].value_or("") == wish.name);
 }
 
 bool has_no_shim(const toml::table& config, const Wish& wish) {
@@ -51,7 +55,7 @@ Notes reload(const std::function<bool(const toml::table&)>& holds) {
       notes.push_back("told " + crio.called() + " to reload, but it does not say what it goes by: see its log");
       continue;
     }
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(45);
     for (;;) {
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
       const auto after = live();

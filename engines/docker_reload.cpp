@@ -43,7 +43,7 @@ Notes reload(const Dockerd& dockerd, const Condition& holds, const std::string& 
   if (!before)
     return {"told " + dockerd.process().called() +
             " to reload, but it does not answer on a local socket: see its log whether it did"};
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(45);
   while (std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     const auto after = dockerd.live();
@@ -69,18 +69,17 @@ bool knows_shim(const Live& live, const std::string& shim) {
 }
 
 Notes after_put(const std::string& where, const Wish& wish) {
-  const std::vector<Dockerd> daemons = reading(where);
-  if (daemons.empty()) return {};
+  std::string path;  // as it is in the file: the shim, or a link of it
+  for (const Registration& registration : docker_registrations(read_text(where), where))
+    if (registration.name == wish.name) path = registration.path;
+  const Condition holds = [&](const Live& live) {
+    const auto found = live.runtimes.find(wish.name);
+    // One that was registered by its type shows no path.
+    return found != live.runtimes.end() && (found->second == path || found->second.empty()) &&
+           (!wish.make_default || live.default_runtime == wish.name);
+  };
   Notes notes;
-  for (const Dockerd& dockerd : daemons)
-    append(notes, reload(
-                      dockerd,
-                      [&](const Live& live) {
-                        const auto found = live.runtimes.find(wish.name);
-                        return found != live.runtimes.end() && is_shim(found->second, wish.shim) &&
-                               (!wish.make_default || live.default_runtime == wish.name);
-                      },
-                      wish.shim));
+  for (const Dockerd& dockerd : reading(where)) append(notes, reload(dockerd, holds, wish.shim));
   return notes;
 }
 
@@ -113,8 +112,8 @@ Notes before_take(const std::string& where, const Wish& wish, const Changes& cha
     if (live && !knows_shim(*live, wish.shim)) continue;
     if (live) refuse_while_in_use(dockerd, *live, wish.shim);
     write(changes.front().path, told_plainly(changes.front(), dockerd));
-    append(notes, reload(
-                      dockerd, [&](const Live& now) { return !knows_shim(now, wish.shim); }, wish.shim));
+    const Condition holds = [&](const Live& now) { return !knows_shim(now, wish.shim); };
+    append(notes, reload(dockerd, holds, wish.shim));
   }
   return notes;
 }

@@ -24,7 +24,7 @@ std::optional<std::string> http_get(const std::string& socket_path, const std::s
   if (socket_path.size() >= sizeof address.sun_path) return std::nullopt;
   std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
   const host::Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const timeval patience{10, 0};
+  const timeval patience{20, 0};
   if (!fd || setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
       setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
       connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
