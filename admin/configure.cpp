@@ -62,6 +62,7 @@ engines::Wish wish_of(const ConfigureOptions& options) {
 
 std::vector<std::string> configurable_engines() {
   std::vector<std::string> names;
+  names.reserve(known.size());
   for (const Engine& engine : known) names.emplace_back(engine.name);
   return names;
 }
