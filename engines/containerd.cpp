@@ -27,19 +27,21 @@ host::Error error(const std::string& message) { return {host::ErrorKind::invalid
 // Our own file under containerd 2.x, and the import that leads to it.
 struct DropIn {
   std::string path;
-  std::string import;  // to be added; empty: it is imported already
+  std::string import;
+  bool is_imported = false;  // by another import
 };
 
 // In the last folder that is imported whole. Else in conf.d, but with an import that leads to nothing else there, and
 // that may lead to nothing.
 DropIn drop_in_of(const ContainerdFile& main) {
   const std::filesystem::path folder = std::filesystem::path(main.path).parent_path();
-  DropIn drop_in{(folder / "conf.d" / drop_in_name).string(), (folder / "conf.d" / "zz-ipcguard*.toml").string()};
+  DropIn drop_in{(folder / "conf.d" / drop_in_name).string(), (folder / "conf.d" / "zz-ipcguard*.toml").string(),
+                 false};
   for (const std::string& import : containerd_outline(main).imports) {
     const std::filesystem::path path = (folder / import).lexically_normal();
     if (import == drop_in.import || path.parent_path().string().find_first_of("*?[\\") != std::string::npos) continue;
     if (path.string().find('*') != std::string::npos && fnmatch(path.filename().c_str(), drop_in_name, 0) == 0)
-      drop_in = {(path.parent_path() / drop_in_name).string(), {}};
+      drop_in = {(path.parent_path() / drop_in_name).string(), drop_in.import, true};
   }
   return drop_in;
 }
@@ -49,6 +51,7 @@ struct Planned {
   ContainerdEngine engine;
   std::string dump;  // of the files without what is ours
   std::string binary;
+  bool as_default = false;
   Notes notes;
   std::map<std::string, std::string> texts;  // by path
 };
@@ -76,14 +79,29 @@ int version_of(const ContainerdFiles& files, int major) {
   return version;
 }
 
+// containerd may find other files than we do: 1.6 counts a pattern that is not absolute from where it was started.
+void must_read_alike(const ContainerdEngine& engine, const ContainerdFiles& files) {
+  if (containerd_outline(files[0]).imports.empty()) return;
+  const std::string in_place = containerd_dump(engine, files[0].path);
+  if (!in_place.empty() && !same_containerd_configuration(in_place, containerd_dump(engine, files)))
+    throw error(files[0].path +
+                ": containerd does not find the files there that \"imports\" says; make its paths absolute first");
+}
+
 Planned planned(const Wish& wish, const std::string& config, const DropIn& drop_in) {
   const auto engine = containerd_engine(config);
   if (!engine) throw error("there is no containerd on this host: no program containerd is on the PATH");
   Planned plan;
   plan.engine = *engine;
-  ContainerdFiles files;
-  for (ContainerdFile& file : containerd_files(config, wish.root)) {
-    file.text = without_ours(file, wish.name, wish.shim, drop_in.import);
+  plan.as_default = wish.make_default;
+  ContainerdFiles there = containerd_files(config, wish.root), files;
+  if (wish.root.empty()) must_read_alike(plan.engine, there);
+  for (ContainerdFile& file : there) {
+    // Only --remove takes that back.
+    plan.as_default = plan.as_default || containerd_outline(file).default_runtime == wish.name;
+    std::string without = without_ours(file, wish.name, wish.shim, drop_in.import);
+    if (without != file.text) plan.texts[file.path] = without;  // it may stand in another one from now on
+    file.text = std::move(without);
     if (file.path != drop_in.path || !file.text.empty()) files.push_back(std::move(file));
   }
   plan.dump = containerd_dump(plan.engine, files);
@@ -105,18 +123,23 @@ Planned planned(const Wish& wish, const std::string& config, const DropIn& drop_
     if (runtime.name == wish.name)
       throw error("containerd has a runtime " + host::quoted(wish.name) + " already, which runs " +
                   host::quoted(runtime.path) + "; choose another with --runtime-name");
+  containerd_runtime_tables(plan.dump, now->name, plugin, wish.name, wish.shim);  // throws if it is no runc
   const Behind before = behind("containerd", now->path, wish);
   plan.binary = before.shim;
   if (!before.note.empty()) {
-    if (wish.make_default) throw error(before.note);  // pods that need what it does would start without
+    if (plan.as_default) throw error(before.note);  // pods that need what it does would start without
     plan.notes.push_back(before.note);
   }
   std::string tables = containerd_runtime_tables(plan.dump, now->name, plugin, wish.name, plan.binary);
-  const std::string as_default = wish.make_default ? wish.name : "";
+  const std::string as_default = plan.as_default ? wish.name : "";
 
   if (plan.engine.major >= 2) {
-    if (!drop_in.import.empty()) plan.texts[config] = with_import(files[0], drop_in.import, version);
-    plan.texts[drop_in.path] = with_runtimes({drop_in.path, ""}, plugin, tables, as_default, version);
+    if (!drop_in.is_imported) plan.texts[config] = with_import(files[0], drop_in.import, version);
+    // Somebody may have added to it.
+    const auto stands =
+        std::find_if(files.begin(), files.end(), [&](const auto& one) { return one.path == drop_in.path; });
+    const ContainerdFile ours = stands != files.end() ? *stands : ContainerdFile{drop_in.path, ""};
+    plan.texts[drop_in.path] = with_runtimes(ours, plugin, tables, as_default, version);
     return plan;
   }
   const ContainerdFile* target = &files[0];
@@ -145,8 +168,30 @@ void accept_without(const std::string& config, const Wish& wish, const Changes& 
         "not start; name another one first");
 }
 
+Registrations registrations_of(const ContainerdEngine& engine, const ContainerdFiles& files, const std::string& root) {
+  std::string dump = root.empty() ? containerd_dump(engine, files[0].path) : "";
+  if (dump.empty()) dump = containerd_dump(engine, files);  // says what is wrong
+  Registrations runtimes = containerd_runtimes(dump);
+  for (Registration& runtime : runtimes) {
+    runtime.where = "built in";
+    for (const ContainerdFile& file : files)
+      if (has_containerd_runtime(file, runtime.name)) runtime.where = file.path;
+  }
+  return runtimes;
+}
+
 Notes restart_is_due() {
   return {"containerd goes by it once it starts anew, while containers keep running: systemctl restart containerd"};
+}
+
+Notes after_take(const std::string& config, const Wish& wish) {
+  Notes notes = restart_is_due();
+  if (const auto engine = containerd_engine(config))
+    for (const Registration& one : registrations_of(*engine, containerd_files(config, wish.root), wish.root))
+      if (is_shim(one.path, wish.shim))
+        notes.push_back("the runtime " + host::quoted(one.name) + " in " + one.where +
+                        " still runs the shim; somebody put it there by hand");
+  return notes;
 }
 
 // That containerd itself finds it there, through imports and all.
@@ -159,7 +204,7 @@ Notes after_put(const Planned& plan, const std::string& config, const Wish& wish
                   "; take it out again with --remove, and report this");
   }
   Notes notes = restart_is_due();
-  if (!wish.make_default)
+  if (!plan.as_default)
     notes.push_back("pods ask for it by a RuntimeClass with the handler " + host::quoted(wish.name) +
                     "; with --default every pod has it");
   return notes;
@@ -170,15 +215,7 @@ Notes after_put(const Planned& plan, const std::string& config, const Wish& wish
 Registrations containerd_registrations(const std::string& root) {
   const std::string config = containerd_config(root);
   const auto engine = containerd_engine(config);
-  if (!engine) return {};
-  const ContainerdFiles files = containerd_files(config, root);
-  Registrations runtimes = containerd_runtimes(containerd_dump(*engine, files));
-  for (Registration& runtime : runtimes) {
-    runtime.where = "built in";
-    for (const ContainerdFile& file : files)
-      if (has_containerd_runtime(file, runtime.name)) runtime.where = file.path;
-  }
-  return runtimes;
+  return engine ? registrations_of(*engine, containerd_files(config, root), root) : Registrations();
 }
 
 Plan containerd_plan(const Wish& wish) {
@@ -218,11 +255,11 @@ Plan containerd_plan(const Wish& wish) {
       accept_without(config, wish, changes);
       *changed = true;
     };
-    plan.after_take = [changed] { return *changed ? restart_is_due() : Notes(); };
+    plan.after_take = [wish, config, changed] { return *changed ? after_take(config, wish) : Notes(); };
   } else {
     plan.accept = [wish, config, planned_texts](const Changes& changes) {
       const std::string after = containerd_dump(planned_texts->engine, containerd_files(config, wish.root, changes));
-      check_containerd_change(planned_texts->dump, after, wish.name, planned_texts->binary, wish.make_default);
+      check_containerd_change(planned_texts->dump, after, wish.name, planned_texts->binary, planned_texts->as_default);
     };
     plan.after_put = [wish, config, planned_texts] { return after_put(*planned_texts, config, wish); };
   }

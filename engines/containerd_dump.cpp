@@ -172,6 +172,13 @@ std::string containerd_runtime_tables(const std::string& dump, const std::string
   return toml_text(tables);
 }
 
+bool same_containerd_configuration(const std::string& dump, const std::string& other) {
+  toml::table one = parsed(dump), two = parsed(other);
+  one.erase("imports");
+  two.erase("imports");
+  return one == two;
+}
+
 void check_containerd_change(const std::string& before, const std::string& after, const std::string& name,
                              const std::string& binary, bool make_default) {
   const toml::table was = parsed(before), is = parsed(after);

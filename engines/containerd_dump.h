@@ -22,6 +22,9 @@ int containerd_newest_version(const std::string& dump);
 std::string containerd_runtime_tables(const std::string& dump, const std::string& from, const std::string& plugin,
                                       const std::string& name, const std::string& binary);
 
+// Whether they come to the same, but for where it stands.
+bool same_containerd_configuration(const std::string& dump, const std::string& other);
+
 // Throws where `after` differs from `before` in more than the runtime `name`, a copy of the default one of `before`
 // that runs `binary`, and, if it is to be the default, the name of that.
 void check_containerd_change(const std::string& before, const std::string& after, const std::string& name,

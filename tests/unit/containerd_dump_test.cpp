@@ -134,6 +134,8 @@ TEST_CASE("a change that containerd understands in another way is seen") {
         std::string::npos);
   const std::string copy = changed(table, "SystemdCgroup = true", "SystemdCgroup = false");
   CHECK(wrong(old_dump + copy).find("options.SystemdCgroup") != std::string::npos);
+  CHECK(engines::same_containerd_configuration("imports = ['a']\nx = 1\n", "x = 1\n"));
+  CHECK_FALSE(engines::same_containerd_configuration("x = 1\n", "x = 2\n"));
   // What says nothing may come and go, as may the list of imports.
   CHECK(wrong("imports = [\"x\"]\n" + changed(good, "IoUid = 0", "")).empty());
 }
