@@ -99,7 +99,7 @@ bool is_contained(const std::string& folder) {
 }
 
 // The kind of a process by any of the names it has: a program may be many, as k3s is, and a name may be lost.
-std::optional<Kind> kind_of(const Process& process, const std::string& comm) {
+std::optional<Kind> kind_by_any_name(const Process& process, const std::string& comm) {
   std::optional<Kind> kind = kind_of(last_part(process.program));
   if (!kind && !process.arguments.empty()) kind = kind_of(last_part(process.arguments.front()));
   if (!kind) kind = kind_of(comm);
@@ -139,7 +139,7 @@ Processes engine_processes(const std::string& proc) {
     process.program = without_suffix(link_at(at + "/exe"), " (deleted)");
     if (process.program.empty() && (errno == EACCES || errno == EPERM)) found.unreadable.push_back(pid);
     process.arguments = split_at_nul(whole(at + "/cmdline"));
-    const auto kind = kind_of(process, without_suffix(whole(at + "/comm"), "\n"));
+    const auto kind = kind_by_any_name(process, without_suffix(whole(at + "/comm"), "\n"));
     if (!kind) continue;
     process.kind = *kind;
     process.uid = effective_user(whole(at + "/status"));

@@ -1,7 +1,5 @@
 #include "engines/units.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <functional>
@@ -11,8 +9,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "engines/files.h"
 #include "host/error.h"
-#include "host/file.h"
 
 namespace engines {
 
@@ -20,13 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t max_unit = std::size_t{1} << 20U;  // systemd's own limit for a line (fileio.h, LONG_LINE_MAX)
-
 std::string text_of(const std::string& path) {
   try {
-    const host::FileRules rules{host::Owner::root_or_caller, max_unit, host::ErrorKind::unverifiable};
-    const auto file = host::read_file(AT_FDCWD, path, rules, path);
-    return file ? file->text : std::string();
+    return read_text(path).value_or(std::string());
   } catch (const host::Error&) {
     return {};
   }
