@@ -156,7 +156,7 @@ Processes engine_processes(const std::string& proc) {
   return found;
 }
 
-std::vector<std::string> option_values(const std::vector<std::string>& arguments, std::string_view name) {
+std::vector<std::string> flag_values(const std::vector<std::string>& arguments, std::string_view name) {
   std::vector<std::string> values;
   for (std::size_t at = 1; at < arguments.size(); ++at) {
     std::string_view word = arguments[at];
@@ -175,8 +175,8 @@ std::vector<std::string> option_values(const std::vector<std::string>& arguments
   return values;
 }
 
-std::optional<std::string> last_option(const std::vector<std::string>& arguments, std::string_view name) {
-  auto values = option_values(arguments, name);
+std::optional<std::string> last_flag(const std::vector<std::string>& arguments, std::string_view name) {
+  auto values = flag_values(arguments, name);
   return values.empty() ? std::nullopt : std::optional(std::move(values.back()));
 }
 

@@ -42,9 +42,9 @@ std::optional<Kind> kind_of(std::string_view name);
 
 // The values of an option, in all the forms that Go's flag packages take: --name VALUE, --name=VALUE, the same with one
 // dash and, for dockerd's capital letters, -HVALUE. An option without a value counts as empty.
-std::vector<std::string> option_values(const std::vector<std::string>& arguments, std::string_view name);
+std::vector<std::string> flag_values(const std::vector<std::string>& arguments, std::string_view name);
 
 // The last of them, which is the one that holds; nullopt if there is none.
-std::optional<std::string> last_option(const std::vector<std::string>& arguments, std::string_view name);
+std::optional<std::string> last_flag(const std::vector<std::string>& arguments, std::string_view name);
 
 }  // namespace engines
