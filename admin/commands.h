@@ -60,4 +60,11 @@ struct ConfigureOptions {
 int configure(const ConfigureOptions& options);
 std::vector<std::string> configurable_engines();
 
+struct DoctorOptions {
+  bool json = false;
+};
+// Finds every way around the shim on this host, and what weakens it. 1: enforcement can be bypassed, or that cannot be
+// told.
+int doctor(const DoctorOptions& options);
+
 }  // namespace admin

@@ -46,8 +46,11 @@ void check_raw_runtimes(const std::set<std::string>& folders, Severity severity,
 
 // --- engines (doctor_engines.cpp) ---
 
-// Engines that run and those that their units would start; where there is neither, what is on disk.
-void check_engines(Diagnosis& diagnosis);
+// Engines that run and those that their units would start; where there is neither, what is on disk. Returns the folders
+// of their PATHs.
+std::set<std::string> check_engines(Diagnosis& diagnosis);
+// The policy in force.
+void check_policy(Diagnosis& diagnosis);
 
 // --- what can be seen at all (doctor.cpp) ---
 

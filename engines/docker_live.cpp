@@ -92,10 +92,13 @@ Registrations docker_info_registrations(const std::string& body, const std::stri
   Registrations found;
   for (const auto& [name, runtime] : runtimes->items()) {
     if (!runtime.is_object()) continue;
-    // One that is a shim of containerd's has a type instead (moby, api/types/system/runtime.go).
-    const std::string path = text_of(runtime, "path");
+    // One that is a shim of containerd's has a type instead, which may be told a path (moby, api/types/system/runtime.go).
+    std::string path = text_of(runtime, "path");
+    if (const auto options = runtime.find("options"); path.empty() && options != runtime.end() && options->is_object())
+      path = text_of(*options, "BinaryName");
     found.push_back({name, path.empty() ? text_of(runtime, "runtimeType") : path, where, name == chosen});
   }
+  if (!chosen.empty() && default_of(found) == nullptr) found.push_back({chosen, chosen, where, true});
   return found;
 }
 

@@ -180,4 +180,8 @@ std::optional<std::string> last_flag(const std::vector<std::string>& arguments, 
   return values.empty() ? std::nullopt : std::optional(std::move(values.back()));
 }
 
+std::string absolute(const std::string& path, const std::string& folder) {
+  return path.starts_with('/') ? path : folder + (folder.ends_with('/') ? "" : "/") + path;
+}
+
 }  // namespace engines

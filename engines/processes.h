@@ -47,4 +47,7 @@ std::vector<std::string> flag_values(const std::vector<std::string>& arguments, 
 // The last of them, which is the one that holds; nullopt if there is none.
 std::optional<std::string> last_flag(const std::vector<std::string>& arguments, std::string_view name);
 
+// `path` if it is absolute, else in `folder`.
+std::string absolute(const std::string& path, const std::string& folder);
+
 }  // namespace engines
