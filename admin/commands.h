@@ -53,7 +53,7 @@ int test(const TestOptions& options);
 
 struct ConfigureOptions {
   std::string engine;
-  std::string name, runtime, config;  // empty: as before, or the default
+  std::string name, runtime, config;  // empty: the default, or to remove what was asked for
   bool make_default = false, dry_run = false, remove = false;
 };
 // Registers ipcguard-runtime with an engine, or takes it out again.

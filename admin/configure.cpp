@@ -41,11 +41,12 @@ void must_be_program(const std::string& path) {
 
 engines::Wish wish_of(const ConfigureOptions& options) {
   engines::Wish wish;
-  if (const auto recorded = engines::recorded_wish(options.engine, {})) wish = *recorded;
+  if (const auto recorded = engines::recorded_wish(options.engine, {}); recorded && options.remove) wish = *recorded;
   if (!options.name.empty()) wish.name = options.name;
   if (!options.runtime.empty()) wish.shim = options.runtime;
   if (!options.config.empty()) wish.config = options.config;
   wish.make_default = options.make_default;
+  wish.remove = options.remove;
   if (wish.shim.empty()) wish.shim = installed_shim();
   if (!options.remove) must_be_program(wish.shim);
   return wish;
@@ -61,17 +62,17 @@ std::vector<std::string> configurable_engines() {
 
 int configure(const ConfigureOptions& options) {
   const engines::Wish wish = wish_of(options);
-  const auto direction = options.remove ? engines::Direction::take : engines::Direction::put;
   for (const Engine& engine : known) {
     if (options.engine != engine.name) continue;
     const engines::Plan plan = engine.plan(wish);
     if (options.dry_run) {
-      std::cout << engines::unified_diff(engines::changes_of(plan, direction, wish.root));
-      return 0;
+      std::cout << engines::unified_diff(engines::changes_of(plan, wish));
+    } else {
+      const engines::Notes done = engines::carry_out(plan, wish);
+      for (const std::string& note : done) std::cout << note << "\n";
+      if (done.empty()) std::cout << "nothing to do\n";
     }
-    const engines::Notes notes = engines::carry_out(plan, direction, wish);
-    for (const std::string& note : notes) std::cout << note << "\n";
-    if (notes.empty()) std::cout << "nothing to do\n";
+    for (const std::string& remark : plan.remarks) std::cerr << "note: " << remark << "\n";
   }
   return 0;
 }

@@ -16,7 +16,6 @@ namespace {
 
 using engines::Registration;
 using engines::Registrations;
-using host::quoted;
 
 constexpr const char* default_config = "/etc/docker/daemon.json";
 constexpr const char* default_socket = "/run/docker.sock";
@@ -65,7 +64,7 @@ std::set<std::tuple<std::string, std::string, bool>> essence(const Registrations
 std::string shown(const Registrations& registrations) {
   std::string text;
   for (const Registration& one : registrations)
-    text += (text.empty() ? "" : ", ") + quoted(one.name, 64) + " is " + quoted(one.path, 128) + (one.is_default ? " (the default)" : "");
+    text += (text.empty() ? "" : ", ") + host::quoted(one.name, 64) + " is " + host::quoted(one.path, 128) + (one.is_default ? " (the default)" : "");
   return text;
 }
 
@@ -75,7 +74,7 @@ void examine_docker(const Engine& engine) {
   const engines::Process& process = engine.process;
   const std::string config = engines::absolute(
       engines::last_flag(process.arguments, "config-file").value_or(default_config), process.folder);
-  engine.diagnosis.examined.push_back(engine.subject + ": its options and " + quoted(config));
+  engine.diagnosis.examined.push_back(engine.subject + ": its options and " + host::quoted(config));
   check_files({config}, engine);
 
   // BuildKit in dockerd takes no account of the default runtime (moby, builder-next/executor_linux.go).
@@ -94,7 +93,7 @@ void examine_docker(const Engine& engine) {
       if (socket.empty()) throw host::Error(host::ErrorKind::unverifiable, "it listens on no Unix socket");
       live = engines::docker_live_registrations(socket);
       answered = true;
-      engine.diagnosis.examined.push_back(engine.subject + ": GET /info on " + quoted(socket));
+      engine.diagnosis.examined.push_back(engine.subject + ": GET /info on " + host::quoted(socket));
     } catch (const host::Error& error) {
       engine.add("not-asked", Severity::info, std::string(error.what()) + "; only its options and files were judged",
                  "ipcguard doctor, once it answers");

@@ -21,7 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using engines::Kind;
 using engines::Process;
-using host::quoted;
 
 constexpr std::int64_t slack = 50'000'000;  // ns: what two clocks may differ by; no engine reads its files so soon
 
@@ -54,9 +53,9 @@ void judge_containerd_shim(const engines::Registration& registration, const std:
     const RuntimeProgram shim = runtime_program(program, folders);
     if (!shim.found) continue;
     engine.add(registration.is_default ? "default-runtime" : "runtime-registered", Severity::critical,
-               "runtime " + quoted(registration.name),
-               registration.where + ": it is the containerd shim " + quoted(registration.path) + ", that is " +
-                   quoted(shim.path) + ", which does not call ipcguard-runtime",
+               "runtime " + host::quoted(registration.name),
+               registration.where + ": it is the containerd shim " + host::quoted(registration.path) + ", that is " +
+                   host::quoted(shim.path) + ", which does not call ipcguard-runtime",
                remedy_for(registration, {}, engine));
     return;
   }
@@ -79,8 +78,8 @@ void Engine::add(const std::string& what, Severity severity, const std::string& 
 std::string words_for(const Process& process) {
   const std::string name =
       process.arguments.empty() ? std::string() : fs::path(process.arguments.front()).filename().string();
-  if (process.pid > 0) return quoted(name, 64) + " (pid " + std::to_string(process.pid) + ")";
-  if (!process.unit.empty()) return quoted(name, 64) + " of " + quoted(process.unit);
+  if (process.pid > 0) return host::quoted(name, 64) + " (pid " + std::to_string(process.pid) + ")";
+  if (!process.unit.empty()) return host::quoted(name, 64) + " of " + host::quoted(process.unit);
   return std::string(name_of(process.kind)) + (process.kind == Kind::podman ? " and Buildah" : ", which does not run");
 }
 
@@ -112,7 +111,7 @@ void judge(const engines::Registration& registration, const Engine& engine) {
     return;
   }
   const std::string name = runc_type ? "runc" : registration.path;
-  const std::string about = "runtime " + quoted(registration.name);
+  const std::string about = "runtime " + host::quoted(registration.name);
   bool found = false;
   for (const auto& folders : engine.lookups) {
     const RuntimeProgram program = runtime_program(name, folders);
@@ -121,13 +120,13 @@ void judge(const engines::Registration& registration, const Engine& engine) {
     if (program.shim) check_program("shim", "the shim", program.path, engine.diagnosis);
     if (program.guarded) continue;
     engine.add(registration.is_default ? "default-runtime" : "runtime-registered", Severity::critical, about,
-               registration.where + ": it is " + quoted(registration.path) + ", that is " + quoted(program.path) + ": " +
+               registration.where + ": it is " + host::quoted(registration.path) + ", that is " + host::quoted(program.path) + ": " +
                    program.seen,
                remedy_for(registration, program.path, engine));
   }
   if (!found && registration.where != "built in")
     engine.add("runtime-missing", Severity::warning, about,
-               registration.where + ": " + quoted(registration.path) + " does not exist, or cannot be run; whoever puts "
+               registration.where + ": " + host::quoted(registration.path) + " does not exist, or cannot be run; whoever puts "
                "something there has it called",
                "take it out of " + host::shell_word(registration.where));
 }
@@ -141,7 +140,7 @@ void judge_first(const std::string& what, const std::vector<std::string>& names,
       if (!program.guarded) {
         const std::string mended = remedy_for_program(program.path);
         engine.add(what, Severity::critical,
-                   where + ": it calls " + quoted(name) + ", that is " + quoted(program.path) + ": " + program.seen,
+                   where + ": it calls " + host::quoted(name) + ", that is " + host::quoted(program.path) + ": " + program.seen,
                    mended == "ipcguard harden" || remedy.empty() ? mended : remedy);
       }
       break;
@@ -152,8 +151,8 @@ void judge_first(const std::string& what, const std::vector<std::string>& names,
 void check_files(const std::vector<std::string>& files, const Engine& engine) {
   for (const std::string& file : files)
     if (const auto weakness = host::weakness_of(file))
-      engine.add("config-changeable", Severity::critical, "the file " + quoted(file),
-                 quoted(weakness->path) + ": " + weakness->what + ": another runtime can be registered there",
+      engine.add("config-changeable", Severity::critical, "the file " + host::quoted(file),
+                 host::quoted(weakness->path) + ": " + weakness->what + ": another runtime can be registered there",
                  "review what is in it, then: " + weakness->command);
 }
 
@@ -166,7 +165,7 @@ void check_age(const std::vector<std::string>& files, Severity severity, const E
     if (static_cast<std::int64_t>(stat.st_ctim.tv_sec) * 1'000'000'000 + stat.st_ctim.tv_nsec <= started + slack)
       continue;
     engine.add("not-restarted", severity,
-               quoted(file) + " was changed after it was started: it may go by what stood there before",
+               host::quoted(file) + " was changed after it was started: it may go by what stood there before",
                reload_command(engine.process.kind));
   }
 }
@@ -174,7 +173,7 @@ void check_age(const std::vector<std::string>& files, Severity severity, const E
 void examine_buildkit(const Engine& engine) {
   const Process& process = engine.process;
   const std::string config = engines::buildkit_config_of(process.arguments, process.folder);
-  engine.diagnosis.examined.push_back(engine.subject + ": " + quoted(config));
+  engine.diagnosis.examined.push_back(engine.subject + ": " + host::quoted(config));
   check_files({config}, engine);
   check_age({config}, Severity::critical, engine);
   const engines::BuildkitWorkers workers = engines::buildkit_workers(process.arguments, process.folder);
@@ -196,7 +195,7 @@ void examine(const Process& process, const Neighbours& neighbours, Diagnosis& di
     for (const std::string& folder : folders)
       if (const auto weakness = host::weakness_of(folder))
         engine.add("path-changeable", Severity::critical,
-                   quoted(folder) + " is on its PATH, and " + quoted(weakness->path) + ": " + weakness->what,
+                   host::quoted(folder) + " is on its PATH, and " + host::quoted(weakness->path) + ": " + weakness->what,
                    weakness->command);
   if (!process.program.empty()) check_program("engine", "the engine", process.program, diagnosis);
   try {

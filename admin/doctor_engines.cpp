@@ -25,7 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using engines::Kind;
 using engines::Process;
-using host::quoted;
 
 // What an engine's users would start, where neither a process nor a unit says how.
 Process not_running(Kind kind, const std::string& program) {

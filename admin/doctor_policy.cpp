@@ -22,12 +22,11 @@ namespace admin {
 
 namespace {
 
-using host::quoted;
 
 // A weak owner or mode: whoever wrote to it may have done so already.
 void check_place(const std::string& id, const std::string& what, const std::string& path, Diagnosis& diagnosis) {
   if (const auto weakness = host::weakness_of(path))
-    diagnosis.add(id, Severity::critical, what + " " + quoted(path), quoted(weakness->path) + ": " + weakness->what,
+    diagnosis.add(id, Severity::critical, what + " " + host::quoted(path), host::quoted(weakness->path) + ": " + weakness->what,
                   "review what is in it, then: " + weakness->command);
 }
 
@@ -63,16 +62,16 @@ bool matches_anything(const config::Exception& exception) {
 std::string log_fault(const std::string& path) {
   const host::Fd file(open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat stat {};
-  if (!file && errno != ENOENT) return quoted(path) + " cannot be opened: " + host::reason(errno);
-  if (file && (fstat(file.get(), &stat) != 0 || !S_ISREG(stat.st_mode))) return quoted(path) + " is no regular file";
+  if (!file && errno != ENOENT) return host::quoted(path) + " cannot be opened: " + host::reason(errno);
+  if (file && (fstat(file.get(), &stat) != 0 || !S_ISREG(stat.st_mode))) return host::quoted(path) + " is no regular file";
   const std::string folder = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
   // A file without a name, which nobody sees and which ends with us, tells of a full disk and of quotas too.
   const host::Fd trial(open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
   if (!trial && errno == EOPNOTSUPP) return {};  // a file system that has none
-  if (!trial) return "no file can be made in " + quoted(folder) + ": " + host::reason(errno);
+  if (!trial) return "no file can be made in " + host::quoted(folder) + ": " + host::reason(errno);
   const std::string line(4096, '\n');
   if (write(trial.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-    return "nothing can be written in " + quoted(folder) + ": " + host::reason(errno);
+    return "nothing can be written in " + host::quoted(folder) + ": " + host::reason(errno);
   return {};
 }
 
@@ -89,11 +88,11 @@ bool syslog_listens() {
 void check_settings(const std::string& settings, const shim::Policy& policy, Diagnosis& diagnosis) {
   check_place("settings-changeable", "the settings", settings, diagnosis);
   for (const config::Problem& problem : policy.settings_problems())
-    diagnosis.add("settings-broken", Severity::warning, "the settings " + quoted(settings),
+    diagnosis.add("settings-broken", Severity::warning, "the settings " + host::quoted(settings),
                   problem.text() + " (no container is created until this is mended)", edit(settings));
   const config::Settings& now = policy.settings();
   if (now.mode == config::Mode::audit)
-    diagnosis.add("mode-audit", Severity::critical, "the settings " + quoted(settings),
+    diagnosis.add("mode-audit", Severity::critical, "the settings " + host::quoted(settings),
                   settings + ": \"mode\" is \"audit\": everything runs, and what should be refused is only recorded",
                   R"(set "mode" to "enforce": )" + edit(settings));
   for (std::size_t at = 0; at < config::exposure_names.size(); ++at) {
@@ -115,7 +114,7 @@ void check_runtimes(const std::string& settings, const shim::Policy& policy, Dia
       const auto kept = host::kept_beside(host::without_links(path));
       if (!kept || !kept->fault.empty()) {
         diagnosis.add("runtime-unusable", Severity::warning, subject,
-                      quoted(path) + " is ipcguard-runtime itself, and " +
+                      host::quoted(path) + " is ipcguard-runtime itself, and " +
                           (kept ? "what is kept beside it cannot be run: " + kept->fault : "no runtime is kept beside it") +
                           " (its containers are refused)",
                       "name the real runtime: " + edit(settings));
@@ -124,7 +123,7 @@ void check_runtimes(const std::string& settings, const shim::Policy& policy, Dia
       program = kept->path;
     } else if (access(path.c_str(), X_OK) != 0) {
       diagnosis.add("runtime-unusable", Severity::warning, subject,
-                    quoted(path) + " cannot be run: " + host::reason(errno) + " (its containers are refused)",
+                    host::quoted(path) + " cannot be run: " + host::reason(errno) + " (its containers are refused)",
                     "install it, or name another: " + edit(settings));
       continue;
     }
@@ -137,10 +136,10 @@ void check_allowlist(const std::string& allowlist, shim::Policy& policy, std::st
   check_place("allowlist-changeable", "the allowlist", allowlist, diagnosis);
   config::Allowlist in_force;
   for (const config::Problem& problem : policy.allowlist().problems)
-    diagnosis.add("allowlist-broken", Severity::warning, "the allowlist file " + quoted(problem.file),
+    diagnosis.add("allowlist-broken", Severity::warning, "the allowlist file " + host::quoted(problem.file),
                   problem.text() + " (it grants nothing)", edit(problem.file));
   for (const config::Exception& exception : policy.allowlist().exceptions) {
-    const std::string subject = "the exception " + quoted(exception.name);
+    const std::string subject = "the exception " + host::quoted(exception.name);
     check_place("allowlist-changeable", "the allowlist file", exception.file, diagnosis);
     if (exception.expired(today)) {
       diagnosis.add("exception-expired", Severity::warning, subject,
@@ -155,7 +154,7 @@ void check_allowlist(const std::string& allowlist, shim::Policy& policy, std::st
     in_force.exceptions.push_back(exception);
   }
   for (const config::Problem& problem : config::allowlist_warnings(in_force, today))
-    diagnosis.add("exception-doubtful", Severity::warning, "the allowlist file " + quoted(problem.file), problem.text(),
+    diagnosis.add("exception-doubtful", Severity::warning, "the allowlist file " + host::quoted(problem.file), problem.text(),
                   edit(problem.file));
 }
 
@@ -163,7 +162,7 @@ void check_log(const config::Settings::Log& log, Diagnosis& diagnosis) {
   const std::string fault = log_fault(log.file);
   if (!fault.empty()) {
     const std::string folder = log.file.substr(0, std::max<std::size_t>(log.file.rfind('/'), 1));
-    diagnosis.add("log-unwritable", Severity::warning, "the decision log " + quoted(log.file),
+    diagnosis.add("log-unwritable", Severity::warning, "the decision log " + host::quoted(log.file),
                   fault + (syslog_listens() ? "; records go to syslog" : "; nobody listens at /dev/log either: records are lost"),
                   "make room, or: install -d -m 0750 " + host::shell_word(folder));
   } else if (log.syslog && !syslog_listens()) {
@@ -171,8 +170,8 @@ void check_log(const config::Settings::Log& log, Diagnosis& diagnosis) {
                   "start a syslog daemon, or set log.syslog to false");
   }
   if (const auto weakness = host::weakness_of(log.file))
-    diagnosis.add("log-changeable", Severity::warning, "the decision log " + quoted(log.file),
-                  quoted(weakness->path) + ": " + weakness->what + ": records can be forged or removed",
+    diagnosis.add("log-changeable", Severity::warning, "the decision log " + host::quoted(log.file),
+                  host::quoted(weakness->path) + ": " + weakness->what + ": records can be forged or removed",
                   weakness->command);
 }
 

@@ -24,7 +24,6 @@ namespace admin {
 namespace {
 
 namespace fs = std::filesystem;
-using host::quoted;
 
 constexpr const char* engines_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin";
 constexpr std::string_view shim_name = "ipcguard-runtime";
@@ -83,7 +82,7 @@ bool same_bytes(const std::string& one, const std::string& other) {
 
 std::string target_shown(const std::string& path) {
   const std::string target = host::without_links(path);
-  return target == path || target.empty() ? std::string() : ", which leads to " + quoted(target);
+  return target == path || target.empty() ? std::string() : ", which leads to " + host::quoted(target);
 }
 
 }  // namespace
@@ -100,13 +99,13 @@ std::vector<std::string> folders_of(const std::string& path) {
 }
 
 void check_program(const std::string& id, const std::string& what, const std::string& path, Diagnosis& diagnosis) {
-  const std::string subject = what + " " + quoted(path);
+  const std::string subject = what + " " + host::quoted(path);
   if (const auto weakness = host::weakness_of(path))
-    diagnosis.add(id + "-changeable", Severity::critical, subject, quoted(weakness->path) + ": " + weakness->what,
+    diagnosis.add(id + "-changeable", Severity::critical, subject, host::quoted(weakness->path) + ": " + weakness->what,
                   "make sure that it is what it should be, then: " + weakness->command);
   if (const auto privilege = host::privilege_of(path))
     diagnosis.add(id + "-privileged", Severity::critical, subject,
-                  quoted(privilege->path) + ": " + privilege->what + ": it must run as whoever calls it",
+                  host::quoted(privilege->path) + ": " + privilege->what + ": it must run as whoever calls it",
                   privilege->command);
 }
 
@@ -114,14 +113,14 @@ void check_installation(const std::vector<std::string>& places, Diagnosis& diagn
   bool found = false;
   for (const std::string& place : places) {
     if (access(place.c_str(), F_OK) != 0) continue;
-    const std::string subject = "the shim " + quoted(place);
+    const std::string subject = "the shim " + host::quoted(place);
     if (!host::is_shim(place)) {
-      diagnosis.add("shim-replaced", Severity::critical, subject, quoted(place) + " is not ipcguard-runtime",
+      diagnosis.add("shim-replaced", Severity::critical, subject, host::quoted(place) + " is not ipcguard-runtime",
                     "install ipcguard again");
       continue;
     }
     found = true;
-    diagnosis.examined.push_back("the shim " + quoted(place));
+    diagnosis.examined.push_back("the shim " + host::quoted(place));
     check_program("shim", "the shim", place, diagnosis);
     if (access(place.c_str(), X_OK) != 0)
       diagnosis.add("shim-not-executable", Severity::warning, subject, host::reason(errno),
@@ -146,12 +145,12 @@ void check_copies(const std::vector<std::string>& places, const std::set<std::st
       const bool named_so = program.name.starts_with(shim_name);
       if (!named_so && !sounds_like_runtime(program.name)) continue;
       if (!host::is_shim(program.path)) continue;
-      const std::string subject = "the shim at " + quoted(program.path);
+      const std::string subject = "the shim at " + host::quoted(program.path);
       diagnosis.examined.push_back(subject + target_shown(program.path));
       check_program("shim", "the shim", program.path, diagnosis);
       if (installed != places.end() && !same_bytes(*installed, program.path))
         diagnosis.add("shim-copy-differs", Severity::warning, subject,
-                      quoted(program.path) + " is another version than " + quoted(*installed), "ipcguard harden");
+                      host::quoted(program.path) + " is another version than " + host::quoted(*installed), "ipcguard harden");
       if (named_so) continue;
       const auto kept = host::kept_beside(host::without_links(program.path));
       if (kept && kept->fault.empty()) continue;
@@ -173,8 +172,8 @@ void check_raw_runtimes(const std::set<std::string>& folders, Severity severity,
       const std::string& path = program.path;
       if (program.name.ends_with(host::kept_suffix) || host::is_shim(path)) continue;
       if (is_containerd_shim(program.name)) {
-        diagnosis.add("containerd-shim-found", severity, "the containerd shim " + quoted(path),
-                      quoted(path) + target_shown(path) + ": Docker 23 and later run it for whoever asks for it by type, "
+        diagnosis.add("containerd-shim-found", severity, "the containerd shim " + host::quoted(path),
+                      host::quoted(path) + target_shown(path) + ": Docker 23 and later run it for whoever asks for it by type, "
                       "docker run --runtime io.containerd.…, registered or not",
                       "remove it, or keep Docker's API from those who must not bypass the shim: rm " +
                           host::shell_word(path));
@@ -185,8 +184,8 @@ void check_raw_runtimes(const std::set<std::string>& folders, Severity severity,
       if (!copy && !sounds_like_runtime(program.name)) continue;
       const RuntimeProgram runtime = runtime_program(path, folders_of({}));
       if (runtime.guarded) continue;
-      diagnosis.add("raw-runtime-found", severity, "the runtime " + quoted(path),
-                    quoted(path) + target_shown(path) + (copy ? ": a copy of " + quoted(copied->second) : std::string()) +
+      diagnosis.add("raw-runtime-found", severity, "the runtime " + host::quoted(path),
+                    host::quoted(path) + target_shown(path) + (copy ? ": a copy of " + host::quoted(copied->second) : std::string()) +
                         ": " + runtime.seen,
                     remedy_for_program(path));
     }

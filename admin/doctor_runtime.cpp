@@ -20,7 +20,6 @@ namespace admin {
 
 namespace {
 
-using host::quoted;
 
 bool can_be_run(const std::string& path) {
   struct stat stat {};
@@ -41,7 +40,7 @@ void look_behind_nvidia(const std::vector<std::string>& folders, RuntimeProgram&
       const std::string path = looked_up(name, folders);
       if (path.empty()) continue;
       program.guarded = host::is_shim(path);
-      program.seen = "nvidia-container-runtime, which becomes " + quoted(path) + ": that is " +
+      program.seen = "nvidia-container-runtime, which becomes " + host::quoted(path) + ": that is " +
                      (program.guarded ? "" : "not ") + "ipcguard-runtime";
       return;
     }
@@ -59,7 +58,7 @@ RuntimeProgram runtime_program(const std::string& name, const std::vector<std::s
   program.path = looked_up(name, folders);
   program.found = !program.path.empty();
   if (!program.found) {
-    program.seen = quoted(name) + " does not exist, or cannot be run";
+    program.seen = host::quoted(name) + " does not exist, or cannot be run";
     return program;
   }
   program.shim = program.guarded = host::is_shim(program.path);

@@ -17,7 +17,7 @@ struct Step {
   Text original;  // what stood there before us
 };
 
-std::vector<Step> steps_of(const Plan& plan, Direction direction, const Record& record) {
+std::vector<Step> steps_of(const Plan& plan, bool remove, const Record& record) {
   std::vector<Step> steps;
   for (const Edit& edit : plan.edits) {
     Step step;
@@ -30,7 +30,7 @@ std::vector<Step> steps_of(const Plan& plan, Direction direction, const Record& 
       step.original = record.original_of(*file);
     else
       step.original = edit.take(now, file != nullptr ? record.original_of(*file) : Text(""));
-    step.change.after = direction == Direction::put ? edit.put(now) : step.original;
+    step.change.after = remove ? step.original : edit.put(now);
     steps.push_back(std::move(step));
   }
   return steps;
@@ -64,16 +64,16 @@ Notes put(const Plan& plan, const std::vector<Step>& steps, Record& record) {
     write(change.path, change.after);
     notes.push_back((change.before ? "changed " : "made ") + change.path);
   }
-  if (plan.reload) append(notes, plan.reload(differing(steps)));
+  if (plan.after_put) append(notes, plan.after_put());
   return notes;
 }
 
 Notes take(const Plan& plan, const std::vector<Step>& steps, Record& record) {
   Notes notes;
-  if (plan.prepare_take) {
+  if (plan.before_take) {
     Changes all;
     for (const Step& step : steps) all.push_back(step.change);
-    append(notes, plan.prepare_take(all, [&](const std::string& path, const std::string& text) {
+    append(notes, plan.before_take(all, [&](const std::string& path, const std::string& text) {
       const auto step =
           std::find_if(steps.begin(), steps.end(), [&](const Step& one) { return one.change.path == path; });
       record.remember(path, step->change.before, text, step->original);
@@ -90,25 +90,24 @@ Notes take(const Plan& plan, const std::vector<Step>& steps, Record& record) {
                     : as_it_was   ? "restored " + change.path + " as it was"
                                   : "took ipcguard out of " + change.path);
   }
-  if (plan.reload) append(notes, plan.reload(differing(steps)));
+  if (plan.after_take) append(notes, plan.after_take());
   for (auto folder = record.folders.rbegin(); folder != record.folders.rend(); ++folder) rmdir(folder->c_str());
   return notes;
 }
 
 }  // namespace
 
-Changes changes_of(const Plan& plan, Direction direction, const std::string& root) {
-  return differing(steps_of(plan, direction, Record(plan.engine, root)));
+Changes changes_of(const Plan& plan, const Wish& wish) {
+  return differing(steps_of(plan, wish.remove, Record(plan.engine, wish.root)));
 }
 
-Notes carry_out(const Plan& plan, Direction direction, const Wish& wish) {
-  Record lock(plan.engine, wish.root);
-  lock.lock();
-  Record record(plan.engine, wish.root);  // as it is now that nobody else changes it
-  const std::vector<Step> steps = steps_of(plan, direction, record);
+Notes carry_out(const Plan& plan, const Wish& wish) {
+  const RecordLock lock(wish.root);
+  Record record(plan.engine, wish.root);
+  const std::vector<Step> steps = steps_of(plan, wish.remove, record);
   const Changes changes = differing(steps);
   if (plan.accept && !changes.empty()) plan.accept(changes);
-  if (direction == Direction::put) {
+  if (!wish.remove) {
     record.wish = wish;
     return put(plan, steps, record);
   }

@@ -8,15 +8,13 @@
 
 namespace engines {
 
-enum class Direction { put, take };
+// What would be changed. Throws Error. To remove: where a file is just what we wrote, its old bytes come back; else
+// what Edit::take leaves of it.
+Changes changes_of(const Plan& plan, const Wish& wish);
 
-// What would be changed. Throws Error. For `take`: where a file is just what we wrote, its old bytes; else what
-// Edit::take leaves of it.
-Changes changes_of(const Plan& plan, Direction direction, const std::string& root);
-
-// Changes it, makes the engine go by it, and tells what was done. Throws Error; no file is half written then, and
-// running it again repairs what broke off.
-Notes carry_out(const Plan& plan, Direction direction, const Wish& wish);
+// Changes it, makes the engine go by it, and tells what was done, which is nothing if that is empty. Throws Error; no
+// file is half written then, and running it again repairs what broke off.
+Notes carry_out(const Plan& plan, const Wish& wish);
 
 // The wish that the record for `engine` holds, so that --remove needs not be told it again; none: there is no record.
 std::optional<Wish> recorded_wish(const std::string& engine, const std::string& root);

@@ -8,7 +8,7 @@
 namespace engines {
 
 // Its runtimes, by GET /info (Docker Engine API). `where` of each is "GET /info on SOCKET". Throws host::Error
-// (unverifiable) if nobody listens there, or what listens does not answer within half a minute as Docker does.
+// (unverifiable) if nobody answers there, or not as Docker does.
 Registrations docker_live_registrations(const std::string& socket);
 
 // The same, of the answer's body.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sha2.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/xattr.h>
@@ -146,6 +147,16 @@ void make_folders(const std::string& path) {
       throw fault(folder, "it cannot be made");
     sync_folder(folder_of(folder));
   }
+}
+
+MemoryFile::MemoryFile(const std::string& text) : fd_(memfd_create("ipcguard", MFD_CLOEXEC)) {
+  if (!fd_) throw fault("memory", "no file can be made in it");
+  write_all(fd_.get(), text, "memory");
+}
+
+// By our number: the other program's own descriptors are others.
+std::string MemoryFile::path() const {
+  return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(fd_.get());
 }
 
 std::string sha256(const std::string& text) {

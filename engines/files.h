@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engines/plan.h"
+#include "host/fd.h"
 
 namespace engines {
 
@@ -28,6 +29,17 @@ void make_folders(const std::string& path);
 
 // Those that `make_folders` would make, the topmost first.
 std::vector<std::string> missing_folders(const std::string& path);
+
+// A file without a place, for other programs to read while this is held.
+class MemoryFile {
+ public:
+  // Throws Error (unverifiable).
+  explicit MemoryFile(const std::string& text);
+  std::string path() const;
+
+ private:
+  host::Fd fd_;
+};
 
 // "3a7b…", of SHA-256.
 std::string sha256(const std::string& text);

@@ -14,8 +14,9 @@ struct Wish {
   std::string name = "ipcguard";  // what the engine's users are to say
   std::string shim;               // absolute path
   bool make_default = false;
-  std::string config;  // the engine's file, absolute; empty: the one that it reads
-  std::string root;    // stands before every absolute path: empty, or a folder of a test's
+  bool remove = false;  // the opposite: take it out again
+  std::string config;   // the engine's file, absolute; empty: the one that it reads
+  std::string root;     // stands before every absolute path: empty, or a folder of a test's
 
   std::string at(const std::string& path) const { return root + path; }
 };
@@ -47,16 +48,19 @@ using Notes = std::vector<std::string>;
 struct Plan {
   std::string engine;       // "docker": also the name of the folder that the record is in
   std::vector<Edit> edits;  // written in this order, and taken back in the reverse one
+  Notes remarks;            // that are due whatever has to be changed
   // Asks the engine's own checker before anything is written; throws Error where it does not accept the files. May be
   // empty, as may the others.
   std::function<void(const Changes&)> accept;
+  // Makes the running engine go by the files once what was asked for is in them, without a restart. It is also called
+  // where no file had to be changed now, since an earlier run may have broken off.
+  std::function<Notes()> after_put;
   // Before files are taken back, with all of them, changed or not: for engines that do not forget what is gone from a
   // file. `write` replaces a file as the change itself does, so that breaking off in between can be repaired.
   using Write = std::function<void(const std::string& path, const std::string& text)>;
-  std::function<Notes(const Changes&, const Write& write)> prepare_take;
-  // After the files are as they should be, even if nothing was changed now: makes the running engine go by them,
-  // without a restart.
-  std::function<Notes(const Changes&)> reload;
+  std::function<Notes(const Changes&, const Write& write)> before_take;
+  // The same as after_put once the files are without us.
+  std::function<Notes()> after_take;
 };
 
 }  // namespace engines

@@ -20,6 +20,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+std::string records_folder(const std::string& root) { return root + "/var/lib/ipcguard/configured"; }
+
+std::string above(const std::string& path) { return std::filesystem::path(path).parent_path().string(); }
+
 Json as_json(const std::optional<std::string>& text) { return text ? Json(*text) : Json(nullptr); }
 
 }  // namespace
@@ -29,7 +33,7 @@ bool Record::File::is_ours(const Text& now) const {
 }
 
 Record::Record(const std::string& engine, const std::string& root)
-    : parent_(root + "/var/lib/ipcguard/configured"), folder_(parent_ + "/" + engine) {
+    : parent_(records_folder(root)), folder_(parent_ + "/" + engine) {
   const std::string path = folder_ + "/record.json";
   const Text text = read_text(path);
   if (!text) return;
@@ -68,21 +72,6 @@ Text Record::original_of(const File& file) const {
   return text;
 }
 
-void Record::lock() {
-  for (;;) {
-    make_folders(std::filesystem::path(parent_).parent_path().string());
-    if (mkdir(parent_.c_str(), 0700) != 0 && errno != EEXIST)
-      throw host::Error(host::ErrorKind::unverifiable, parent_ + ": it cannot be made: " + host::reason(errno));
-    lock_ = host::Fd(open(parent_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    struct stat locked {
-    }, there{};
-    if (!lock_ || flock(lock_.get(), LOCK_EX) != 0 || fstat(lock_.get(), &locked) != 0)
-      throw host::Error(host::ErrorKind::unverifiable, parent_ + ": it cannot be locked: " + host::reason(errno));
-    // Whoever had it may have removed it.
-    if (stat(parent_.c_str(), &there) == 0 && there.st_ino == locked.st_ino) return;
-  }
-}
-
 void Record::remember(const std::string& path, const Text& now, const Text& text, const Text& original) {
   File file{path, std::nullopt, {}};
   const auto old = std::find_if(files_.begin(), files_.end(), [&](const File& one) { return one.path == path; });
@@ -116,10 +105,28 @@ void Record::drop() {
   remove_file(folder_ + "/record.json");
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
-  for (std::string at = parent_; rmdir(at.c_str()) == 0 && at != std::filesystem::path(parent_).parent_path();)
-    at = std::filesystem::path(at).parent_path().string();
+  // While there is something else in them these fail, as they should.
+  rmdir(parent_.c_str());
+  rmdir(above(parent_).c_str());
   files_.clear();
   there_ = false;
+}
+
+RecordLock::RecordLock(const std::string& root) {
+  const std::string folder = records_folder(root);
+  const auto fault = [&](const char* what) {
+    return host::Error(host::ErrorKind::unverifiable, folder + ": it cannot be " + what + ": " + host::reason(errno));
+  };
+  for (;;) {
+    make_folders(above(folder));
+    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) throw fault("made");
+    fd_ = host::Fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    struct stat locked {
+    }, there{};
+    if (!fd_ || flock(fd_.get(), LOCK_EX) != 0 || fstat(fd_.get(), &locked) != 0) throw fault("locked");
+    // Whoever had it may have removed it.
+    if (stat(folder.c_str(), &there) == 0 && there.st_ino == locked.st_ino) return;
+  }
 }
 
 }  // namespace engines

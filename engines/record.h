@@ -32,8 +32,6 @@ class Record {
   const File* find(const std::string& path) const;
   Text original_of(const File& file) const;
 
-  // Keeps others out until the end of this process, and makes the folder of the record. Throws Error.
-  void lock();
   // Remembers that `path`, which holds `now`, is to hold `text`, and was `original` before us; on disk when it returns.
   void remember(const std::string& path, const Text& now, const Text& text, const Text& original);
   void save();
@@ -44,7 +42,16 @@ class Record {
   std::string parent_, folder_;
   bool there_ = false;
   std::vector<File> files_;
-  host::Fd lock_;
+};
+
+// While it lives, nobody else changes records or what they are of.
+class RecordLock {
+ public:
+  // Makes the folder of all records, and waits for whoever has it. Throws Error (unverifiable).
+  explicit RecordLock(const std::string& root);
+
+ private:
+  host::Fd fd_;
 };
 
 }  // namespace engines
