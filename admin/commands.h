@@ -67,4 +67,12 @@ struct DoctorOptions {
 // told.
 int doctor(const DoctorOptions& options);
 
+struct HardenOptions {
+  std::vector<std::string> paths;  // empty: those hardened before, and runc and crun
+  std::string runtime;             // the shim; empty: the one beside this program
+  bool dry_run = false, remove = false;
+};
+// Puts ipcguard-runtime in the place of runtimes, or puts them back.
+int harden(const HardenOptions& options);
+
 }  // namespace admin

@@ -9,22 +9,18 @@
 
 namespace host {
 
-namespace {
-
-std::string fault_of(const struct stat& stat) {
-  if (!S_ISREG(stat.st_mode)) return "it is not a regular file; ipcguard harden repairs that";
+std::string fault_of_kept(const struct stat& stat) {
+  if (!S_ISREG(stat.st_mode)) return "it is not a regular file";
   if (!owned_by_root(stat)) return "it belongs to user " + std::to_string(stat.st_uid) + ": chown root it";
   if ((stat.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others may write to it: chmod go-w it";
   return {};
 }
 
-}  // namespace
-
 std::optional<Kept> kept_beside(const std::string& path) {
   Kept kept{kept_path(path), {}};
   struct stat stat {};
   if (path.empty() || lstat(kept.path.c_str(), &stat) != 0) return std::nullopt;
-  kept.fault = fault_of(stat);
+  kept.fault = fault_of_kept(stat);
   return kept;
 }
 

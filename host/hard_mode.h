@@ -1,6 +1,8 @@
 // Hard mode: a copy of the shim stands where a runtime was, and the runtime is kept beside it (docs/hard-mode.md).
 #pragma once
 
+#include <sys/stat.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +21,9 @@ struct Kept {
 
 // What is kept beside `path`; nullopt if nothing.
 std::optional<Kept> kept_beside(const std::string& path);
+
+// Why a file must not be run as a runtime that was kept; empty if it may be.
+std::string fault_of_kept(const struct stat& stat);
 
 // Where the program lies that this process runs, without links; empty if that cannot be told (no /proc).
 std::string own_path();
