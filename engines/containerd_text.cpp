@@ -316,7 +316,7 @@ std::string with_import(const ContainerdFile& file, const std::string& import, i
 }
 
 std::string with_runtimes(const ContainerdFile& file, const std::string& plugin, const std::string& tables,
-                          const std::string& default_runtime) {
+                          const std::string& default_runtime, int version) {
   toml::table meant = parsed_toml(file.text, file.path);
   std::string text = file.text, block = tables;
   const std::string header = "[plugins." + toml_key(plugin) + ".containerd]\n";
@@ -335,7 +335,9 @@ std::string with_runtimes(const ContainerdFile& file, const std::string& plugin,
     }
     merge(meant, parsed_toml(header + line, ""));
   }
-  merge(meant, parsed_toml(tables, ""));
+  const std::string head = containerd_outline(file).blank ? "version = " + std::to_string(version) + "\n" : "";
+  if (!head.empty()) block = head + "\n" + block;
+  merge(meant, parsed_toml(head + tables, ""));
   if (!block.empty())
     insert_lines(text, text.size(), (file.text.empty() ? "" : "\n") + std::string(begins) + "\n" + block + ends + "\n");
   return checked(file, text, meant, (default_runtime.empty() ? "" : header + line + "\n") + tables);

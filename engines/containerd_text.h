@@ -34,9 +34,10 @@ std::string with_imports(const ContainerdFile& file, const std::vector<std::stri
 std::string with_import(const ContainerdFile& file, const std::string& import, int version);
 
 // The text with `tables` at its end, between comments that say whose they are, and with
-// plugins."PLUGIN".containerd.default_runtime_name where `default_runtime` is not empty.
+// plugins."PLUGIN".containerd.default_runtime_name where `default_runtime` is not empty. A blank one also gets the
+// version.
 std::string with_runtimes(const ContainerdFile& file, const std::string& plugin, const std::string& tables,
-                          const std::string& default_runtime);
+                          const std::string& default_runtime, int version);
 
 // Whether the runtime `name` stands in it, under any version's plugin.
 bool has_containerd_runtime(const ContainerdFile& file, const std::string& name);
