@@ -26,7 +26,10 @@ void check_log(const config::Settings::Log& log, Diagnosis& diagnosis);
 
 // --- programs (doctor_programs.cpp) ---
 
-// The folders of a PATH; of what engines have if it is empty.
+// systemd's, and what systems without it have.
+constexpr const char* default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin";
+
+// The folders of a PATH; of the default one if it is empty.
 std::vector<std::string> folders_of(const std::string& path);
 
 // Whether only root can change the program at `path`, and it runs with no more rights than its caller's. `id` is how

@@ -101,12 +101,11 @@ std::string reload_command(Kind kind) {
 
 void judge(const engines::Registration& registration, const Engine& engine) {
   const bool runc_type = registration.path.starts_with("io.containerd.runc.");
-  const bool is_path = registration.path.find('/') != std::string::npos;
   if (const std::string program = shim_program(registration.path); !program.empty() && !runc_type) {
     judge_containerd_shim(registration, program, engine);
     return;
   }
-  if (is_path && fs::path(registration.path).filename().string().starts_with("containerd-shim")) {
+  if (fs::path(registration.path).filename().string().starts_with("containerd-shim")) {
     judge_containerd_shim(registration, registration.path, engine);
     return;
   }

@@ -76,18 +76,24 @@ std::vector<Process> idle_engines(const std::vector<Process>& known) {
 
 // k3s, RKE2 and MicroK8s have a containerd of their own.
 void add_distributions(const std::vector<Process>& known, std::vector<Process>& idle) {
-  for (const char* config :
-       {"/var/lib/rancher/k3s/agent/etc/containerd/config.toml", "/var/lib/rancher/rke2/agent/etc/containerd/config.toml",
-        "/var/snap/microk8s/current/args/containerd.toml"}) {
-    if (!exists(config)) continue;
+  struct Distribution {
+    const char *config, *program;
+  };
+  for (const Distribution& one :
+       {Distribution{"/var/lib/rancher/k3s/agent/etc/containerd/config.toml", "/var/lib/rancher/k3s/data/current/bin/containerd"},
+        Distribution{"/var/lib/rancher/rke2/agent/etc/containerd/config.toml", "/var/lib/rancher/rke2/bin/containerd"},
+        Distribution{"/var/snap/microk8s/current/args/containerd.toml", "/snap/microk8s/current/bin/containerd"}}) {
+    if (!exists(one.config)) continue;
     const bool runs = std::any_of(known.begin(), known.end(), [&](const Process& process) {
       const auto& words = process.arguments;
       return std::any_of(words.begin(), words.end(),
-                         [&](const std::string& word) { return word.find(config) != std::string::npos; });
+                         [&](const std::string& word) { return word.find(one.config) != std::string::npos; });
     });
     if (runs) continue;
-    idle.push_back(not_running(Kind::containerd, installed("containerd")));
-    idle.back().arguments.insert(idle.back().arguments.end(), {"--config", config});
+    Process process = not_running(Kind::containerd, exists(one.program) ? one.program : installed("containerd"));
+    process.arguments.insert(process.arguments.end(), {"--config", one.config});
+    process.environment["PATH"] = fs::path(one.program).parent_path().string() + ":" + default_path;
+    idle.push_back(std::move(process));
   }
 }
 

@@ -25,7 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* engines_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin";
 constexpr std::string_view shim_name = "ipcguard-runtime";
 
 // What a runtime is called, alone or as a part of a name: "runc", "runc.real", "docker-runc", "crun-1.8".
@@ -88,7 +87,7 @@ std::string target_shown(const std::string& path) {
 }  // namespace
 
 std::vector<std::string> folders_of(const std::string& path) {
-  const std::string text = path.empty() ? engines_path : path;
+  const std::string text = path.empty() ? default_path : path;
   std::vector<std::string> folders;
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t end = std::min(text.find(':', at), text.size());

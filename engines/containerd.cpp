@@ -246,7 +246,7 @@ Plan containerd_plan(const Wish& wish) {
     const std::string after = containerd_dump((*planned_once)->engine, containerd_files(config, wish.root, changes));
     check_containerd_change((*planned_once)->dump, after, wish.name, (*planned_once)->binary, wish.make_default);
   };
-  plan.reload = [=](const Changes& changes) { return reloaded(wish, config, *planned_once, changes); };
+  plan.after_put = [=] { return reloaded(wish, config, *planned_once, {}); };
   return plan;
 }
 
