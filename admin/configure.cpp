@@ -6,7 +6,11 @@
 
 #include "admin/commands.h"
 #include "admin/installed.h"
+#include "engines/crio.h"
 #include "engines/docker.h"
+#include "engines/podman.h"
+#include "host/error.h"
+#include "host/text.h"
 
 namespace admin {
 
@@ -18,6 +22,8 @@ struct Engine {
 };
 constexpr std::array known = {
     Engine{"docker", engines::docker_plan},
+    Engine{"crio", engines::crio_plan},
+    Engine{"podman", engines::podman_plan},
 };
 
 engines::Wish wish_of(const ConfigureOptions& options) {
