@@ -6,6 +6,7 @@
 
 #include "admin/commands.h"
 #include "admin/installed.h"
+#include "engines/containerd.h"
 #include "engines/crio.h"
 #include "engines/docker.h"
 #include "engines/podman.h"
@@ -22,6 +23,7 @@ struct Engine {
 };
 constexpr std::array known = {
     Engine{"docker", engines::docker_plan},
+    Engine{"containerd", engines::containerd_plan},
     Engine{"crio", engines::crio_plan},
     Engine{"podman", engines::podman_plan},
 };

@@ -33,7 +33,8 @@ Process not_running(Kind kind, const std::string& program) {
   process.program = program;
   process.folder = "/";
   process.arguments = {program};
-  for (const char* name : {"CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE"})  // of whoever asks, who is root
+  // Of whoever asks, who is root and may be about to run a container.
+  for (const char* name : {"CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE", "XDG_CONFIG_HOME", "HOME", "BUILDAH_RUNTIME"})
     if (const char* value = std::getenv(name)) process.environment[name] = value;
   return process;
 }

@@ -15,7 +15,7 @@ std::string buildkit_config_of(const std::vector<std::string>& arguments, const 
 BuildkitWorkers buildkit_workers(const std::vector<std::string>& arguments, const std::string& folder) {
   const std::string config = buildkit_config_of(arguments, folder);
   const Text text = read_text(config);
-  const toml::table table = text ? parsed_toml(*text, config) : toml::table();
+  const toml::table table = text ? parse_toml(*text, config) : toml::table();
   const auto said = [&](const auto& node) { return node.template value<std::string>().value_or(std::string()); };
 
   BuildkitWorkers workers;

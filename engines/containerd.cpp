@@ -1,7 +1,6 @@
 #include "engines/containerd.h"
 
 #include <fnmatch.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,14 +9,12 @@
 #include <optional>
 #include <set>
 
+#include "engines/behind.h"
 #include "engines/containerd_dump.h"
 #include "engines/containerd_engine.h"
 #include "engines/containerd_generated.h"
-#include "engines/files.h"
-#include "engines/program.h"
 #include "host/error.h"
 #include "host/text.h"
-#include "shim/policy.h"
 
 namespace engines {
 
@@ -47,43 +44,12 @@ DropIn drop_in_of(const ContainerdFile& main) {
   return drop_in;
 }
 
-bool same_file(const std::string& a, const std::string& b) {
-  struct stat one {
-  }, other{};
-  return stat(a.c_str(), &one) == 0 && stat(b.c_str(), &other) == 0 && one.st_dev == other.st_dev &&
-         one.st_ino == other.st_ino;
-}
-
-// What containerd is to call so that `runtime`, which it calls now, comes to run: the shim, by the name under which its
-// settings have that runtime.
-std::string shim_before(const std::string& runtime, const Wish& wish) {
-  const std::string path = runtime.starts_with('/') ? wish.at(runtime) : program_on_path(runtime);
-  if (same_file(path, wish.at(wish.shim))) return runtime;  // somebody put the shim there already
-  const std::string settings_path = wish.at(config::settings_path);
-  const shim::Policy policy(settings_path, wish.at(config::allowlist_path),
-                            wish.root.empty() ? host::Owner::root : host::Owner::root_or_caller);
-  const auto& runtimes = policy.settings().runtimes;
-  const auto found = std::find_if(runtimes.begin(), runtimes.end(),
-                                  [&](const auto& one) { return same_file(wish.at(one.second), path); });
-  const std::string name = std::filesystem::path(runtime).filename().string();
-  if (found == runtimes.end())
-    throw error("containerd's default runtime runs " + host::quoted(runtime) + ", which the shim would not: add " +
-                toml_string(name) + ": " + toml_string(path.empty() ? runtime : path) + " to \"runtimes\" in " +
-                settings_path + ", make the link: ln -s ipcguard-runtime " + wish.shim + "." + name +
-                ", and run this again");
-  if (found->first == "default") return wish.shim;
-  const std::string link = wish.shim + "." + found->first;
-  if (!same_file(wish.at(link), wish.at(wish.shim)))
-    throw error("containerd's default runtime runs " + host::quoted(runtime) +
-                ", and the link that leads there is missing: ln -s ipcguard-runtime " + link + ", and run this again");
-  return link;
-}
-
 // How the files are to be, and what is needed to ask containerd whether they are right.
 struct Planned {
   ContainerdEngine engine;
   std::string dump;  // of the files without what is ours
   std::string binary;
+  Notes notes;
   std::map<std::string, std::string> texts;  // by path
 };
 
@@ -139,9 +105,9 @@ Planned planned(const Wish& wish, const std::string& config, const DropIn& drop_
     if (runtime.name == wish.name)
       throw error("containerd has a runtime " + host::quoted(wish.name) + " already, which runs " +
                   host::quoted(runtime.path) + "; choose another with --runtime-name");
-  // That it is a runc is said before what is wrong with its path.
-  containerd_runtime_tables(plan.dump, now->name, plugin, wish.name, wish.shim);
-  plan.binary = shim_before(now->path, wish);
+  const Behind before = behind("containerd", now->path, wish);
+  plan.binary = before.shim;
+  if (!before.note.empty()) plan.notes.push_back(before.note);
   std::string tables = containerd_runtime_tables(plan.dump, now->name, plugin, wish.name, plan.binary);
   const std::string as_default = wish.make_default ? wish.name : "";
 
@@ -176,22 +142,23 @@ void accept_without(const std::string& config, const Wish& wish, const Changes& 
         "not start; name another one first");
 }
 
-Notes reloaded(const Wish& wish, const std::string& config, const std::optional<Planned>& plan,
-               const Changes& changes) {
-  Notes notes;
-  if (wish.root.empty() && plan) {
-    const Registrations runtimes = containerd_runtimes(containerd_dump(plan->engine, config));
+Notes restart_is_due() {
+  return {"containerd goes by it once it starts anew, while containers keep running: systemctl restart containerd"};
+}
+
+// That containerd itself finds it there, through imports and all.
+Notes after_put(const Planned& plan, const std::string& config, const Wish& wish) {
+  if (wish.root.empty()) {
+    const Registrations runtimes = containerd_runtimes(containerd_dump(plan.engine, config));
     if (std::none_of(runtimes.begin(), runtimes.end(),
-                     [&](const Registration& one) { return one.name == wish.name && one.path == plan->binary; }))
+                     [&](const Registration& one) { return one.name == wish.name && one.path == plan.binary; }))
       throw error("containerd does not find the runtime " + host::quoted(wish.name) + " in " + config +
-                  "; take it back with --remove, and report this");
+                  "; take it out again with --remove, and report this");
   }
-  if (!changes.empty())
-    notes.push_back(
-        "containerd takes it up when it starts anew, while containers keep running: systemctl restart containerd");
-  if (plan && !wish.make_default)
+  Notes notes = restart_is_due();
+  if (!wish.make_default)
     notes.push_back("pods ask for it by a RuntimeClass with the handler " + host::quoted(wish.name) +
-                    "; --default makes it everybody's");
+                    "; with --default every pod has it");
   return notes;
 }
 
@@ -221,32 +188,41 @@ Plan containerd_plan(const Wish& wish) {
   Plan plan;
   plan.engine = "containerd";
   plan.config = config;
-  // Worked out for all files together, when the first is to be written.
-  const auto planned_once = std::make_shared<std::optional<Planned>>();
+  const auto planned_texts = std::make_shared<Planned>();
+  if (!wish.remove) {
+    *planned_texts = planned(wish, config, drop_in);
+    plan.remarks = planned_texts->notes;
+  }
   const auto edit = [&](const std::string& path) {
     plan.edits.push_back({wish.at(path),
-                          [=](const Text& now) -> Text {
-                            if (!*planned_once) *planned_once = planned(wish, config, drop_in);
-                            const auto text = (*planned_once)->texts.find(path);
-                            return text == (*planned_once)->texts.end() ? now : text->second;
+                          [planned_texts, path](const Text& now) -> Text {
+                            const auto text = planned_texts->texts.find(path);
+                            return text == planned_texts->texts.end() ? now : text->second;
                           },
-                          [=](const Text& now, const Text& original) -> Text {
+                          [wish, path, drop_in](const Text& now, const Text& original) -> Text {
                             if (!now) return now;
                             std::string text = without_ours({path, *now}, wish.name, wish.shim, drop_in.import);
-                            const bool nothing_left = text.empty() && !now->empty();
-                            return nothing_left && (!original || path == drop_in.path) ? std::nullopt
-                                                                                       : Text(std::move(text));
+                            const bool gone = text.empty() && !now->empty() && (!original || path == drop_in.path);
+                            return gone ? std::nullopt : Text(std::move(text));
                           }});
   };
   edit(drop_in.path);  // before what imports it
   for (const ContainerdFile& file : files)
     if (file.path != drop_in.path) edit(file.path);
-  plan.accept = [=](const Changes& changes) {
-    if (!*planned_once) return accept_without(config, wish, changes);
-    const std::string after = containerd_dump((*planned_once)->engine, containerd_files(config, wish.root, changes));
-    check_containerd_change((*planned_once)->dump, after, wish.name, (*planned_once)->binary, wish.make_default);
-  };
-  plan.after_put = [=] { return reloaded(wish, config, *planned_once, {}); };
+  if (wish.remove) {
+    const auto changed = std::make_shared<bool>(false);
+    plan.accept = [wish, config, changed](const Changes& changes) {
+      accept_without(config, wish, changes);
+      *changed = true;
+    };
+    plan.after_take = [changed] { return *changed ? restart_is_due() : Notes(); };
+  } else {
+    plan.accept = [wish, config, planned_texts](const Changes& changes) {
+      const std::string after = containerd_dump(planned_texts->engine, containerd_files(config, wish.root, changes));
+      check_containerd_change(planned_texts->dump, after, wish.name, planned_texts->binary, wish.make_default);
+    };
+    plan.after_put = [wish, config, planned_texts] { return after_put(*planned_texts, config, wish); };
+  }
   return plan;
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 constexpr const char* old_type = "io.containerd.runtime.v1.linux";
 
-toml::table parsed(const std::string& dump) { return parsed_toml(dump, "containerd's own dump"); }
+toml::table parsed(const std::string& dump) { return parse_toml(dump, "containerd's own dump"); }
 
 }  // namespace
 

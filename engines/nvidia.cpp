@@ -22,7 +22,7 @@ bool is_nvidia_runtime(const std::string& path) {
 std::vector<std::string> nvidia_low_level(const std::string& config) {
   const auto text = read_text(config);
   if (text) {
-    const toml::table table = parsed_toml(*text, config);
+    const toml::table table = parse_toml(*text, config);
     std::vector<std::string> runtimes;
     if (const auto* list = table["nvidia-container-runtime"]["runtimes"].as_array())
       for (const auto& entry : *list)
