@@ -26,6 +26,8 @@ constexpr ino_t initial_pid_namespace = 4026531836;  // include/linux/proc_ns.h,
 
 const std::vector<std::string> shim_places = {"/usr/local/bin/ipcguard-runtime", "/usr/bin/ipcguard-runtime"};
 
+constexpr const char* hard_mode_list = "/var/lib/ipcguard/hardened";
+
 // Where runtimes lie that are on nobody's PATH, but that engines and tools are known to be pointed at.
 const std::vector<std::string> side_folders = {"/opt/bin",
                                                "/opt/kata/bin",
@@ -102,6 +104,11 @@ int doctor(const DoctorOptions& options) {
   folders = without_links(folders);
   std::set<std::string> beside = without_links({side_folders.begin(), side_folders.end()});
   for (const std::string& folder : folders) beside.erase(folder);
+  try {
+    check_hard_mode(hard_mode_list, diagnosis);
+  } catch (const host::Error& error) {
+    diagnosis.add("hard-mode-undone", Severity::critical, "hard mode", error.what(), "ipcguard harden");
+  }
   check_copies(shim_places, folders, diagnosis);
   check_raw_runtimes(folders, Severity::critical, diagnosis);
   check_raw_runtimes(beside, Severity::warning, diagnosis);

@@ -43,6 +43,10 @@ void check_installation(const std::vector<std::string>& places, Diagnosis& diagn
 // installed one.
 void check_copies(const std::vector<std::string>& places, const std::set<std::string>& folders, Diagnosis& diagnosis);
 
+// Whether the shim still is where hard mode has put it, by the list that it keeps (engines/hard_mode.h). Throws
+// host::Error if that cannot be read.
+void check_hard_mode(const std::string& list, Diagnosis& diagnosis);
+
 // Runtimes by name, and shims of containerd's other than runc's, in `folders`: `critical` where those are on the PATH of
 // root or of an engine, and a warning elsewhere.
 void check_raw_runtimes(const std::set<std::string>& folders, Severity severity, Diagnosis& diagnosis);

@@ -129,6 +129,9 @@ void examine_running(const Process& process, const Neighbours& neighbours, Diagn
                   "nothing: see SECURITY.md");
     return;
   }
+  if (!process.readable)
+    diagnosis.add("engine-unreadable", Severity::critical, subject, "its program and its environment cannot be read",
+                  "sudo ipcguard doctor, on the host itself");
   if (process.contained) {
     diagnosis.add("engine-contained", Severity::info, subject,
                   "it is in a container: what its containers share is that container's IPC, not the host's",
@@ -172,9 +175,10 @@ void check_policy(Diagnosis& diagnosis) {
 std::set<std::string> check_engines(Diagnosis& diagnosis) {
   const auto [running, unreadable] = engines::engine_processes();
   if (!unreadable.empty())
-    diagnosis.add("processes-unreadable", Severity::critical, std::to_string(unreadable.size()) + " processes",
-                  "what they are cannot be told, of process " + std::to_string(unreadable.front()) + " for one",
-                  "sudo ipcguard doctor");
+    diagnosis.add("processes-unreadable", Severity::warning, std::to_string(unreadable.size()) + " processes",
+                  "only their names can be told, and none is an engine's; one is process " +
+                      std::to_string(unreadable.front()),
+                  "sudo ipcguard doctor, on the host itself");
   std::set<std::string> folders;
   for (const Process& process : running) {
     examine_running(process, neighbours_of(process, running), diagnosis);

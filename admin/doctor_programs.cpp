@@ -178,16 +178,32 @@ void check_raw_runtimes(const std::set<std::string>& folders, Severity severity,
                           host::shell_word(path));
         continue;
       }
-      const auto copied = kept.find(program.size);
-      const bool copy = copied != kept.end() && same_bytes(copied->second, path);
+      const auto original = kept.find(program.size);
+      const bool copy = !sounds_like_runtime(program.name) && original != kept.end() && same_bytes(original->second, path);
       if (!copy && !sounds_like_runtime(program.name)) continue;
       const RuntimeProgram runtime = runtime_program(path, folders_of({}));
       if (runtime.guarded) continue;
-      diagnosis.add("raw-runtime-found", severity, "the runtime " + host::quoted(path),
-                    host::quoted(path) + target_shown(path) + (copy ? ": a copy of " + host::quoted(copied->second) : std::string()) +
-                        ": " + runtime.seen,
-                    remedy_for_program(path));
+      const std::string target = host::without_links(path);
+      diagnosis.add("raw-runtime-found", severity, "the runtime " + host::quoted(target),
+                    host::quoted(path) + (copy ? ": a copy of " + host::quoted(original->second) : std::string()) + ": " +
+                        runtime.seen,
+                    remedy_for_program(target));
     }
+  }
+}
+
+void check_hard_mode(const std::string& list, Diagnosis& diagnosis) {
+  const std::string paths = engines::read_text(list).value_or(std::string());
+  for (std::size_t at = 0; at < paths.size();) {
+    const std::size_t end = std::min(paths.find('\n', at), paths.size());
+    const std::string path = paths.substr(at, end - at);
+    at = end + 1;
+    if (path.empty() || host::is_shim(path)) continue;
+    const bool there = access(path.c_str(), F_OK) == 0;
+    diagnosis.add("hard-mode-undone", there ? Severity::critical : Severity::warning, "hard mode of " + host::quoted(path),
+                  list + " names " + host::quoted(path) + ", which " +
+                      (there ? "is not ipcguard-runtime: something has replaced it since" : "is not there any more"),
+                  "ipcguard harden");
   }
 }
 

@@ -12,6 +12,7 @@
 #include "engines/nvidia.h"
 #include "host/engine.h"
 #include "host/error.h"
+#include "host/hard_mode.h"
 #include "host/shim_note.h"
 #include "host/text.h"
 #include "host/trust.h"
@@ -68,13 +69,14 @@ RuntimeProgram runtime_program(const std::string& name, const std::vector<std::s
 }
 
 std::string remedy_for_program(const std::string& path) {
-  // Where distributions have them, which is where hard mode takes their place.
-  constexpr std::array<std::string_view, 2> hardened = {"runc", "crun"};
+  constexpr std::array<std::string_view, 4> folders = {"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"};
   const std::string target = host::without_links(path);
-  const std::string name = std::filesystem::path(target).filename().string();
-  if (std::find(hardened.begin(), hardened.end(), name) != hardened.end()) return "ipcguard harden";
-  return "remove it, or keep it from engines under another name: mv " + host::shell_word(path) + " " +
-         host::shell_word(path + ".unguarded");
+  if (target.ends_with(host::kept_suffix)) return "take " + host::shell_word(target) + " out of what names it";
+  const std::filesystem::path file(target);
+  const std::string name = file.filename().string();
+  const bool by_itself = (name == "runc" || name == "crun") &&
+                         std::find(folders.begin(), folders.end(), file.parent_path().string()) != folders.end();
+  return by_itself ? "ipcguard harden" : "remove it if nothing needs it, or: ipcguard harden " + host::shell_word(target);
 }
 
 }  // namespace admin

@@ -103,10 +103,7 @@ std::optional<Kind> kind_by_any_name(const Process& process, const std::string& 
   std::optional<Kind> kind = kind_of(last_part(process.program));
   if (!kind && !process.arguments.empty()) kind = kind_of(last_part(process.arguments.front()));
   if (!kind) kind = kind_of(comm);
-  const auto& words = process.arguments;
-  // Podman is an engine that runs where it serves its API; else it is somebody's command.
-  if (kind == Kind::podman && std::find(words.begin(), words.end(), "service") == words.end()) return std::nullopt;
-  return kind;
+  return kind && starts_engine(*kind, process.arguments) ? kind : std::nullopt;
 }
 
 }  // namespace
@@ -123,6 +120,10 @@ std::optional<Kind> kind_of(std::string_view name) {
     if (rest.empty() || version || rest.front() == '.' || rest.front() == '_') return static_cast<Kind>(at);
   }
   return std::nullopt;
+}
+
+bool starts_engine(Kind kind, const std::vector<std::string>& arguments) {
+  return kind != Kind::podman || std::find(arguments.begin(), arguments.end(), "service") != arguments.end();
 }
 
 Processes engine_processes(const std::string& proc) {
@@ -147,6 +148,7 @@ Processes engine_processes(const std::string& proc) {
     for (const std::string& word : split_at_nul(whole(at + "/environ")))
       if (const std::size_t equals = word.find('='); equals != std::string::npos)
         process.environment.emplace(word.substr(0, equals), word.substr(equals + 1));
+    process.readable = access((at + "/environ").c_str(), R_OK) == 0 && !process.program.empty();
     process.started = start_of(whole(at + "/stat"));
     process.contained = is_contained(at);
     if (!process.arguments.empty()) found.engines.push_back(std::move(process));  // a zombie has none

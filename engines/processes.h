@@ -24,17 +24,22 @@ struct Process {
   std::string folder;   // that it works in
   std::vector<std::string> arguments;  // the first is its name
   std::map<std::string, std::string> environment;
+  bool readable = true;      // false: its environment could not be read
   std::int64_t started = 0;  // nanoseconds since the epoch, to a tick of the clock (10 ms)
   bool contained = false;    // it has neither the host's IPC namespace nor the host's /dev/shm
 };
 
 struct Processes {
   std::vector<Process> engines;   // by pid
-  std::vector<pid_t> unreadable;  // processes whose program cannot be told
+  std::vector<pid_t> unreadable;  // processes of which only the name can be told
 };
 
 // Those in `proc`, a folder like /proc. Throws host::Error (unverifiable) if it cannot be read.
 Processes engine_processes(const std::string& proc = "/proc");
+
+// Whether a command line of that engine's program starts an engine: podman is one where it serves its API, else it is
+// somebody's command.
+bool starts_engine(Kind kind, const std::vector<std::string>& arguments);
 
 // Which engine a program or process of that name is; nullopt if none: "dockerd", "docker-containerd", "containerd-1.7",
 // but neither "containerd-shim-runc-v2" nor "cri-dockerd".

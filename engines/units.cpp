@@ -147,7 +147,7 @@ std::optional<Process> engine_of(const std::string& unit, const std::vector<std:
   if (process.arguments.empty()) return std::nullopt;
   process.program = process.arguments.front();
   const auto kind = kind_of(fs::path(process.program).filename().string());
-  if (!kind) return std::nullopt;
+  if (!kind || !starts_engine(*kind, process.arguments)) return std::nullopt;
   process.kind = *kind;
   process.unit = service.file;
   process.folder = "/";
