@@ -50,7 +50,6 @@ void examine_containerd(Engine& engine) {
     engine.diagnosis.examined.push_back(engine.subject + ": " + host::quoted(file.path));
   }
   check_files(paths, engine);
-  check_age(paths, Severity::critical, engine);
 
   const auto program = program_of(process, config);
   if (!program) {
@@ -68,7 +67,10 @@ void examine_containerd(Engine& engine) {
 
   // What a client gets that names a type and no program, as ctr does, and Docker's io.containerd.runc.v2.
   judge_first("default-binary", {"runc"}, "built in", {}, engine);
-  for (engines::Registration& runtime : engines::containerd_runtimes(dump)) {
+  engines::Registrations runtimes = engines::containerd_runtimes(dump);
+  // Without the CRI nothing else of the file matters; dockerd writes its containerd's anew whenever it starts.
+  check_age(paths, runtimes.empty() ? Severity::info : Severity::critical, engine);
+  for (engines::Registration& runtime : runtimes) {
     runtime.where = host::quoted(config);
     for (const engines::ContainerdFile& file : files)
       if (engines::has_containerd_runtime(file, runtime.name)) runtime.where = file.path;

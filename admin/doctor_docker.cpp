@@ -54,8 +54,8 @@ void add_options(const engines::Process& process, Registrations& registrations) 
 std::set<std::tuple<std::string, std::string, bool>> essence(const Registrations& registrations) {
   std::set<std::tuple<std::string, std::string, bool>> out;
   for (const Registration& one : registrations) {
-    // With arguments, what Docker tells is a script that it has made (moby, daemon/runtime_unix.go).
-    if (one.name == "runc" || one.name == "io.containerd.runc.v2") continue;
+    // What releases have built in is not the same.
+    if (one.name == "runc" || one.name == "io.containerd.runc.v2" || one.name == "io.containerd.runtime.v1.linux") continue;
     out.emplace(one.name, one.path, one.is_default);
   }
   return out;
@@ -108,7 +108,7 @@ void examine_docker(const Engine& engine) {
   if (answered && essence(live) != essence(written))
     engine.add("not-reloaded", Severity::warning,
                "its file and options say: " + shown(written) + "; but it goes by: " + shown(live),
-               reload_command(process.kind));
+               "systemctl reload docker; what it has to forget takes: systemctl restart docker");
 }
 
 }  // namespace admin

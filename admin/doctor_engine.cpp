@@ -36,14 +36,24 @@ std::string shim_program(const std::string& type) {
   return "containerd-shim-" + type.substr(name + 1, version - name - 1) + "-" + type.substr(version + 1);
 }
 
+// dockerd forgets a runtime that is gone from its file only when it starts anew (moby, daemon/reload_unix.go).
+std::string forget_command(Kind kind) { return kind == Kind::docker ? "systemctl restart docker" : reload_command(kind); }
+
 std::string remedy_for(const engines::Registration& registration, const std::string& program, const Engine& engine) {
   const std::string mended = program.empty() ? std::string() : remedy_for_program(program);
   if (registration.where == "built in" || mended == "ipcguard harden") return mended;
-  if (registration.is_default && configurable(engine.process.kind))
-    return "ipcguard configure " + std::string(name_of(engine.process.kind)) + " --default, and take the runtime " +
-           host::shell_word(registration.name) + " out of " + host::shell_word(registration.where);
-  return "take the runtime " + host::shell_word(registration.name) + " out of " + host::shell_word(registration.where) +
-         ", or point it at ipcguard-runtime, then: " + reload_command(engine.process.kind);
+  const Kind kind = engine.process.kind;
+  const std::string configure =
+      registration.is_default && configurable(kind) ? "ipcguard configure " + std::string(name_of(kind)) + " --default; " : "";
+  if (registration.where.starts_with("GET ")) return configure + forget_command(kind) + ", once nothing on disk names it";
+  return configure + "take the runtime " + host::quoted(registration.name) + " out of " + registration.where + ", then: " +
+         forget_command(kind);
+}
+
+// What is written, and what that leads to.
+std::string named(const std::string& written, const std::string& path) {
+  const std::string text = "it calls " + host::quoted(written);
+  return written == path ? text : text + ", that is " + host::quoted(path);
 }
 
 // A type of containerd's whose shim is not runc's calls no runtime that could be the shim.
@@ -119,8 +129,7 @@ void judge(const engines::Registration& registration, const Engine& engine) {
     if (program.shim) check_program("shim", "the shim", program.path, engine.diagnosis);
     if (program.guarded) continue;
     engine.add(registration.is_default ? "default-runtime" : "runtime-registered", Severity::critical, about,
-               registration.where + ": it is " + host::quoted(registration.path) + ", that is " + host::quoted(program.path) + ": " +
-                   program.seen,
+               registration.where + ": " + named(registration.path, program.path) + ": " + program.seen,
                remedy_for(registration, program.path, engine));
   }
   if (!found && registration.where != "built in")
@@ -139,7 +148,7 @@ void judge_first(const std::string& what, const std::vector<std::string>& names,
       if (!program.guarded) {
         const std::string mended = remedy_for_program(program.path);
         engine.add(what, Severity::critical,
-                   where + ": it calls " + host::quoted(name) + ", that is " + host::quoted(program.path) + ": " + program.seen,
+                   where + ": " + named(name, program.path) + ": " + program.seen,
                    mended == "ipcguard harden" || remedy.empty() ? mended : remedy);
       }
       break;

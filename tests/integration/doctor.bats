@@ -48,7 +48,7 @@ containerd_toml() {
 
 @test "what is found has severity, evidence and a remedy, in text and in JSON" {
     docker_json <<<"{ \"runtimes\": { \"raw\": { \"path\": \"$RAW\" } } }"
-    bypass docker-runtime-registered "runtime 'raw'" "/etc/docker/daemon.json" "$RAW" 'systemctl reload docker'
+    bypass docker-runtime-registered "runtime 'raw'" "/etc/docker/daemon.json" "$RAW" 'systemctl restart docker'
     doctor --format text
     [ "$status" = 1 ]
     [[ $out == *'critical: docker-runtime-registered: '*'    seen: /etc/docker/daemon.json: '*'    mend: '*'enforcement can be bypassed'* ]] || complain "$out"
