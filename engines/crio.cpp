@@ -166,8 +166,13 @@ Registrations registrations_in(const Layers& layers, const std::string& root) {
   const Config config = merged(layers);
   const std::string standard = default_in(config, root);
   Registrations registrations;
-  for (const auto& [name, runtime] : config.runtimes)
+  for (const auto& [name, runtime] : config.runtimes) {
     registrations.push_back({name, path_of(config, name), runtime.where, name == standard});
+    // By platform, in the place of that one.
+    if (const toml::table* paths = runtime.table["platform_runtime_paths"].as_table())
+      for (const auto& [platform, path] : *paths)
+        registrations.push_back({name, path.value_or(std::string()), runtime.where, name == standard});
+  }
   const std::string builtin = builtin_default(root);
   if (config.find(builtin) == nullptr) registrations.push_back({builtin, builtin, "built in", builtin == standard});
   return registrations;

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <utility>
 
 #include "host/error.h"
 #include "host/fd.h"
@@ -98,11 +99,45 @@ bool is_contained(const std::string& folder) {
   return stat("/dev/shm", &our_shm) == 0 && their_shm.st_dev != our_shm.st_dev;
 }
 
+// The first bytes of a file, and its size.
+struct Glance {
+  off_t size = 0;
+  std::string begin;
+  bool operator==(const Glance&) const = default;
+};
+Glance glance_at(const std::string& path) {
+  const host::Fd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat stat {};
+  if (!fd || fstat(fd.get(), &stat) != 0 || !S_ISREG(stat.st_mode)) return {};
+  Glance glance{stat.st_size, std::string(16384, '\0')};
+  const ssize_t n = pread(fd.get(), glance.begin.data(), glance.begin.size(), 0);
+  glance.begin.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  return glance;
+}
+
+// The kind of an installed engine that a program is a copy of, whatever its name.
+std::optional<Kind> kind_by_content(const std::string& program) {
+  static const std::vector<std::pair<Kind, Glance>> installed = [] {
+    std::vector<std::pair<Kind, Glance>> found;
+    for (std::size_t at = 0; at < programs.size(); ++at)
+      for (const char* folder : {"/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"})
+        if (Glance glance = glance_at(folder + std::string(programs[at])); glance.size > 0)
+          found.emplace_back(static_cast<Kind>(at), std::move(glance));
+    return found;
+  }();
+  struct stat stat {};
+  if (::stat(program.c_str(), &stat) != 0) return std::nullopt;
+  for (const auto& [kind, glance] : installed)
+    if (glance.size == stat.st_size && glance == glance_at(program)) return kind;
+  return std::nullopt;
+}
+
 // The kind of a process by any of the names it has: a program may be many, as k3s is, and a name may be lost.
-std::optional<Kind> kind_by_any_name(const Process& process, const std::string& comm) {
+std::optional<Kind> kind_of_process(const Process& process, const std::string& comm, const std::string& program) {
   std::optional<Kind> kind = kind_of(last_part(process.program));
   if (!kind && !process.arguments.empty()) kind = kind_of(last_part(process.arguments.front()));
   if (!kind) kind = kind_of(comm);
+  if (!kind) kind = kind_by_content(program);
   return kind && starts_engine(*kind, process.arguments) ? kind : std::nullopt;
 }
 
@@ -140,7 +175,7 @@ Processes engine_processes(const std::string& proc) {
     process.program = without_suffix(link_at(at + "/exe"), " (deleted)");
     if (process.program.empty() && (errno == EACCES || errno == EPERM)) found.unreadable.push_back(pid);
     process.arguments = split_at_nul(whole(at + "/cmdline"));
-    const auto kind = kind_by_any_name(process, without_suffix(whole(at + "/comm"), "\n"));
+    const auto kind = kind_of_process(process, without_suffix(whole(at + "/comm"), "\n"), at + "/exe");
     if (!kind) continue;
     process.kind = *kind;
     process.uid = effective_user(whole(at + "/status"));

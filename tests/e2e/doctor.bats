@@ -55,8 +55,8 @@ dockerd_up() {
     wait_until 60 in_host docker -H "unix:///run/$name/sock" version >/dev/null 2>&1 || complain "$(tail -n 3 "$BATS_TEST_TMPDIR/$name.log")"
 }
 
-containerd_up() { # NAME CONFIG [VARIABLE…]: with that file, and its state in /run/NAME
-    begin "$1" env "${@:3}" containerd --config "$2" --root "/run/$1/root" --state "/run/$1/state" --address "/run/$1/sock"
+containerd_up() { # NAME CONFIG [PROGRAM]: with that file, and its state in /run/NAME
+    begin "$1" "${3:-containerd}" --config "$2" --root "/run/$1/root" --state "/run/$1/state" --address "/run/$1/sock"
     wait_until 60 in_host ctr --address "/run/$1/sock" version >/dev/null 2>&1 || complain "$(tail -n 3 "$BATS_TEST_TMPDIR/$1.log")"
 }
 
@@ -134,8 +134,9 @@ reloaded() { ! in_host docker -H unix:///run/one/sock info --format '{{json .Run
     containerd_up one /opt/one.toml
     clean
     put /opt/two.toml <<<$'version = 2\nimports = ["/opt/two.d/*.toml"]'
+    in_host cp /usr/bin/containerd /opt/innocent # what it is called does not matter
     put /opt/two.d/raw.toml <<<$'version = 2\n[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.raw]\nruntime_type = "io.containerd.runc.v2"\n[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.raw.options]\nBinaryName = "'$RAW'"'
-    containerd_up two /opt/two.toml
+    containerd_up two /opt/two.toml /opt/innocent
     bypass containerd-runtime-registered "runtime 'raw'" /opt/two.d/raw.toml "(pid $(in_host cat /run/two/pid))"
     stop_all
     in_host rm -r /opt/two.d
