@@ -10,8 +10,6 @@
 #include "engines/crio.h"
 #include "engines/docker.h"
 #include "engines/podman.h"
-#include "host/error.h"
-#include "host/text.h"
 
 namespace admin {
 

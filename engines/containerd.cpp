@@ -107,7 +107,10 @@ Planned planned(const Wish& wish, const std::string& config, const DropIn& drop_
                   host::quoted(runtime.path) + "; choose another with --runtime-name");
   const Behind before = behind("containerd", now->path, wish);
   plan.binary = before.shim;
-  if (!before.note.empty()) plan.notes.push_back(before.note);
+  if (!before.note.empty()) {
+    if (wish.make_default) throw error(before.note);  // pods that need what it does would start without
+    plan.notes.push_back(before.note);
+  }
   std::string tables = containerd_runtime_tables(plan.dump, now->name, plugin, wish.name, plan.binary);
   const std::string as_default = wish.make_default ? wish.name : "";
 

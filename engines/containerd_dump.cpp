@@ -3,10 +3,11 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "engines/containerd_text.h"
 #include "engines/toml.h"
+#include "host/error.h"
+#include "host/text.h"
 
 namespace engines {
 
@@ -45,7 +46,7 @@ std::string binary_of(const toml::table& runtime) {
 
 // "io.containerd.kata.v2" is run by "containerd-shim-kata-v2".
 std::string path_of(const toml::table& runtime) {
-  const std::string type = text_of(runtime, "runtime_type"), shim = text_of(runtime, "runtime_path");
+  std::string type = text_of(runtime, "runtime_type"), shim = text_of(runtime, "runtime_path");
   if (!shim.empty()) return shim;
   if (type.starts_with("io.containerd.runc.") || type == "io.containerd.runtime.v1.linux") {
     const std::string binary = binary_of(runtime), engine = text_of(runtime, "runtime_engine");
@@ -104,19 +105,6 @@ void set_binary(toml::table& runtime, const std::string& binary) {
       if (strcasecmp(std::string(key.str()).c_str(), "BinaryName") != 0) options.insert(key, value);
   options.insert_or_assign("BinaryName", binary);
   runtime.insert_or_assign("options", options);
-}
-
-void write_table(std::ostream& out, const toml::table& table, const std::string& header, const std::string& indent) {
-  out << indent << "[" << header << "]\n";
-  for (const auto& [key, value] : table)
-    if (!value.is_table()) {
-      out << indent << "  " << toml_key(std::string(key.str())) << " = ";
-      value.visit([&](const auto& concrete) { out << toml::default_formatter{concrete, plain_strings}; });
-      out << "\n";
-    }
-  for (const auto& [key, value] : table)
-    if (value.is_table())
-      write_table(out, *value.as_table(), header + "." + toml_key(std::string(key.str())), indent + "  ");
 }
 
 // The dump without the one runtime, and with another default.
@@ -179,9 +167,9 @@ std::string containerd_runtime_tables(const std::string& dump, const std::string
     set_binary(runtime, binary);
   }
   prune(runtime);
-  std::ostringstream out;
-  write_table(out, runtime, "plugins." + toml_key(plugin) + ".containerd.runtimes." + toml_key(name), "");
-  return out.str();
+  toml::table tables{{name, runtime}};
+  for (const char* above : {"runtimes", "containerd", plugin.c_str(), "plugins"}) tables = toml::table{{above, tables}};
+  return toml_text(tables);
 }
 
 void check_containerd_change(const std::string& before, const std::string& after, const std::string& name,
@@ -202,8 +190,9 @@ void check_containerd_change(const std::string& before, const std::string& after
   if (const std::string key = difference(expected, got); !key.empty())
     throw wrong("in the runtime " + host::quoted(name) + ", " + key);
   if (has.default_name != (make_default ? name : had.default_name))
-    throw wrong("the default runtime would be " + host::quoted(has.default_name) +
-                "; a file that is imported later names it");
+    throw error("containerd's default runtime would still be " + host::quoted(has.default_name) +
+                ": a file that is imported after ours names it. Set default_runtime_name to " + toml_string(name) +
+                " there, or move the import of that file before the others; nothing was written");
   const toml::table rest_was = without(was, name, had.default_name), rest_is = without(is, name, had.default_name);
   if (const std::string key = difference(rest_was, rest_is); !key.empty()) throw wrong(key + " would change too");
 }

@@ -54,7 +54,7 @@ class Files {
  private:
   std::set<std::string> names_in(const std::string& path) const {
     std::set<std::string> names;
-    const std::string folder = resolved(root_ + path + "/");
+    const std::string folder = resolved(root_ + (path.empty() ? "/" : path));
     const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir(folder.c_str()), closedir);
     while (const dirent* const entry = open ? readdir(open.get()) : nullptr)
       if (const std::string name = entry->d_name; name != "." && name != "..") names.insert(name);
@@ -141,6 +141,7 @@ std::string containerd_dump(const ContainerdEngine& engine, const ContainerdFile
   if (ended.status == 0) return ended.output;
   ended = run(command);
   for (std::size_t i = files.size(); i-- > 0;) replace_all(ended.output, copies[i], files[i].path);
+  while (ended.output.ends_with('\n')) ended.output.pop_back();
   throw error("containerd does not accept its configuration (" + files[0].path +
               "): " + host::printable(ended.output, 2048));
 }

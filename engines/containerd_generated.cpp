@@ -75,7 +75,7 @@ std::string advice_on_generated(const ContainerdFile& file, const std::string& n
   return file.path + " is made by " + who +
          " at each start, and ipcguard does not edit its template. Put these lines into " + where + ":\n" + before +
          lines + after + "To make it the default, " + as_default +
-         ". Say in /etc/ipcguard/config.json which runc is behind it: \"runtimes\": { \"default\": \"" +
+         R"(. Say in /etc/ipcguard/config.json which runc is behind it: "runtimes": { "default": ")" +
          distribution->runc + "\" }. Then " + restart + ".";
 }
 

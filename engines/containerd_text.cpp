@@ -6,15 +6,19 @@
 #include <sstream>
 
 #include "engines/toml.h"
+#include "host/error.h"
+#include "host/text.h"
 
 namespace engines {
 
 namespace {
 
-constexpr const char* begins = "# ipcguard: begin, written by \"ipcguard configure containerd\"";
+constexpr const char* begins = "# ipcguard: begin";
+constexpr const char* made_by = ", made by `ipcguard configure containerd`; --remove takes it out\n";
 constexpr const char* ends = "# ipcguard: end";
 constexpr const char* added = " # ipcguard: added";
-constexpr const char* instead_of = " # ipcguard: instead of ";
+constexpr const char* ours = " # ipcguard: ";  // then the name that we put there, and the value that stood there
+constexpr const char* instead_of = " instead of ";
 constexpr const char* byte_order_mark = "\xef\xbb\xbf";
 constexpr const char* plugins[] = {"cri", "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime"};
 
@@ -134,7 +138,8 @@ void take_lines(std::string& text) {
   }
 }
 
-// The default runtime's name where another one stood, or where the comment that says so is lost.
+// The default runtime's name where it took the place of another, or, if `even_bare`, where the comment that says so is
+// lost.
 void take_default(std::string& text, const std::string& path, const std::string& plugin, const std::string& name,
                   bool even_bare) {
   const toml::table root = parse_toml(text, path);
@@ -142,18 +147,22 @@ void take_default(std::string& text, const std::string& path, const std::string&
   const auto found = table == nullptr ? toml::table::const_iterator{} : table->find("default_runtime_name");
   if (table == nullptr || found == table->end()) return;
   const auto& [key, value] = *found;
+  const std::string now = value.value_or(std::string());
   const Part part = part_of(text, value);
-  const bool ours = value.value<std::string>() == name;
-  if (text.compare(part.end, std::string_view(instead_of).size(), instead_of) == 0) {
-    const std::size_t old_begin = part.end + std::string_view(instead_of).size();
-    const std::string rest = "x = " + text.substr(old_begin, line_end(text, old_begin) - old_begin);
+  const std::size_t end = line_end(text, part.end);
+  const std::string comment = text.substr(part.end, end - part.end);
+  const std::size_t between = comment.find(instead_of);
+  if (comment.starts_with(ours) && between != std::string::npos) {
+    const std::string named = comment.substr(std::string_view(ours).size(), between - std::string_view(ours).size());
+    const std::string rest = "x = " + comment.substr(between + std::string_view(instead_of).size());
     const toml::table old = parse_toml(rest, path);
-    const std::string old_text = part_of(rest, *old.get("x")).of(rest);
-    text.erase(part.end, old_begin - part.end + old_text.size());
-    if (ours) replace(text, part, old_text);
-  } else if (ours && even_bare) {
+    const Part old_part = part_of(rest, *old.get("x"));
+    // Somebody may have chosen another one since.
+    const std::string keep = now == named ? old_part.of(rest) : part.of(text);
+    text.replace(part.begin, end - part.begin, keep + rest.substr(old_part.end));
+  } else if (even_bare && now == name) {
     const std::size_t begin = line_begin(text, offset_of(text, key.source().begin));
-    text.erase(begin, line_end(text, part.end) - begin);
+    text.erase(begin, end - begin);
   }
 }
 
@@ -227,8 +236,9 @@ void take_sections(std::string& text, const std::string& path, const std::string
 }  // namespace
 
 std::string toml_string(const std::string& text) {
+  constexpr auto flags = toml::default_formatter::default_flags & ~toml::format_flags::allow_literal_strings;
   std::ostringstream out;
-  out << toml::default_formatter{toml::value<std::string>{text}, plain_strings};
+  out << toml::default_formatter{toml::value<std::string>{text}, flags};
   return out.str();
 }
 
@@ -320,16 +330,16 @@ std::string with_runtimes(const ContainerdFile& file, const std::string& plugin,
   toml::table meant = parse_toml(file.text, file.path);
   std::string text = file.text, block = tables;
   const std::string header = "[plugins." + toml_key(plugin) + ".containerd]\n";
-  const std::string line = "  default_runtime_name = " + toml_string(default_runtime);
+  const std::string line = "default_runtime_name = " + toml_string(default_runtime);
   if (!default_runtime.empty()) {
     const toml::table* const table = containerd_table(meant, plugin);
     const toml::node* const now = table != nullptr ? table->get("default_runtime_name") : nullptr;
     if (now != nullptr) {
       const Part part = part_of(text, *now);
       if (now->value<std::string>() != default_runtime)
-        replace(text, part, toml_string(default_runtime) + instead_of + part.of(text));
+        replace(text, part, toml_string(default_runtime) + ours + default_runtime + instead_of + part.of(text));
     } else if (table != nullptr && has_header(text, *table, plugin)) {
-      insert_lines(text, line_end(text, part_of(text, *table).end), line + added + "\n");
+      insert_lines(text, line_end(text, part_of(text, *table).end), "  " + line + added + "\n");
     } else {
       block = header + line + "\n" + (tables.empty() ? "" : "\n") + tables;
     }
@@ -339,7 +349,8 @@ std::string with_runtimes(const ContainerdFile& file, const std::string& plugin,
   if (!head.empty()) block = head + "\n" + block;
   merge(meant, parse_toml(head + tables, ""));
   if (!block.empty())
-    insert_lines(text, text.size(), (file.text.empty() ? "" : "\n") + std::string(begins) + "\n" + block + ends + "\n");
+    insert_lines(text, text.size(),
+                 (file.text.empty() ? "" : "\n") + std::string(begins) + made_by + block + ends + "\n");
   return checked(file, text, meant, (default_runtime.empty() ? "" : header + line + "\n") + tables);
 }
 

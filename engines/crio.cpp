@@ -87,7 +87,7 @@ std::string builtin_default(const std::string& root) {
   if (root.empty() && installed("crio")) {
     const std::string version = run({"crio", "--version"}).output;
     if (const std::size_t at = version.find(" 1."); at != std::string::npos)
-      return std::atoi(version.c_str() + at + 3) < 31 ? "runc" : "crun";
+      return std::strtol(version.c_str() + at + 3, nullptr, 10) < 31 ? "runc" : "crun";
   }
   return installed("crun") || !installed("runc") ? "crun" : "runc";
 }
@@ -207,6 +207,7 @@ Plan crio_plan(const Wish& wish) {
     if (wish.make_default && !remark.empty()) plan.remarks = {remark};
   }
   plan.edits = {{path, [=](const Text& now) { return put(now, path, wish, shim); }, take_block}};
+  plan.after_take = [wish] { return still_there(crio_registrations(wish.root), wish.shim); };
   if (wish.root.empty()) follow_crio(plan, wish);
   return plan;
 }

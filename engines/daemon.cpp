@@ -20,6 +20,9 @@ namespace {
 
 std::string proc(pid_t pid, const std::string& file) { return "/proc/" + std::to_string(pid) + "/" + file; }
 
+// 0 where there is none.
+pid_t number(const std::string& text) { return static_cast<pid_t>(std::strtol(text.c_str(), nullptr, 10)); }
+
 bool is_roots(pid_t pid, const std::string& name) {
   struct stat stat {};
   return host::kernel_file(proc(pid, "comm")) == name + "\n" && ::stat(proc(pid, "").c_str(), &stat) == 0 &&
@@ -55,10 +58,10 @@ std::vector<std::string> option_values(const std::vector<std::string>& arguments
 
 std::vector<Daemon> Daemon::find_all(const std::string& name, const std::string& pid_file) {
   std::vector<Daemon> found;
-  const pid_t recorded = pid_file.empty() ? 0 : std::atoi(host::kernel_file(pid_file).c_str());
+  const pid_t recorded = pid_file.empty() ? 0 : number(host::kernel_file(pid_file));
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    const pid_t pid = number(entry.path().filename().string());
     if (pid <= 0 || !is_roots(pid, name) || !(sees_our_files(pid) || pid == recorded)) continue;
     host::Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     if (!pidfd || !is_roots(pid, name)) continue;  // it is held now, and still what it was

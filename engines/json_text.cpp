@@ -152,22 +152,33 @@ void JsonText::set(const Keys& keys, const Json& value) {
   }
 }
 
+// How far in the file's own members stand: by two blanks if they do not show it.
+std::string JsonText::indentation() const {
+  const Object object = object_at(root_);
+  if (object.members.empty()) return "  ";
+  const std::size_t begin = object.members.front().begin;
+  const std::size_t line = text_.rfind('\n', begin) + 1;  // npos + 1 is 0
+  const std::string indent = text_.substr(line, begin - line);
+  return !indent.empty() && indent.find_first_not_of(indent.front() == '\t' ? '\t' : ' ') == std::string::npos ? indent
+                                                                                                               : "  ";
+}
+
 // Laid out as its neighbours are: as far in, on a line of its own or not, with the same line ends.
 void JsonText::insert(const Object& object, const std::string& key, const Json& value) {
-  const std::string line_end = text_.find("\r\n") != std::string::npos ? "\r\n" : "\n";
+  const std::string line_end = text_.find("\r\n") != std::string::npos ? "\r\n" : "\n", unit = indentation();
   const auto on_lines = [&](const std::string& indent) {
-    std::string text = Json(key).dump() + ": " + value.dump(2);
+    std::string text = Json(key).dump() + ": " + value.dump(static_cast<int>(unit.size()), unit.front());
     for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += line_end.size() + indent.size())
       text.replace(at, 1, line_end + indent);
     return text;
   };
   const std::string on_one_line = Json(key).dump() + ": " + value.dump();
   if (object.members.empty()) {
-    const std::size_t line = text_.rfind('\n', object.begin) + 1;  // npos + 1 is 0
+    const std::size_t line = text_.rfind('\n', object.begin) + 1;
     const std::string indent = text_.substr(line, text_.find_first_not_of(" \t", line) - line);
     const bool lines = object.begin == root_ || line > root_;
     text_.replace(object.begin + 1, object.end - object.begin - 2,
-                  lines ? line_end + indent + "  " + on_lines(indent + "  ") + line_end + indent : on_one_line);
+                  lines ? line_end + indent + unit + on_lines(indent + unit) + line_end + indent : on_one_line);
     return;
   }
   const Member& last = object.members.back();

@@ -42,6 +42,7 @@ class JsonText {
   };
   Object object_at(std::size_t offset) const;
   const Member* find(const Object& object, const std::string& key) const;
+  std::string indentation() const;
   std::string line_and_column(std::size_t offset) const;
   void insert(const Object& object, const std::string& key, const nlohmann::ordered_json& value);
 

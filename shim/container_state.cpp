@@ -88,9 +88,9 @@ std::optional<std::string> state_root(const StateQuery& query) {
   return std::nullopt;
 }
 
-std::optional<oci::RuntimeState> find_state(const StateQuery& query) {
+std::optional<oci::RuntimeState> find_state(const StateQuery& query, const std::function<void()>& meanwhile) {
   if (const auto root = state_root(query))
-    if (auto state = oci::read_runtime_state(*root + "/" + query.id)) return state;
+    if (auto state = oci::read_runtime_state(*root + "/" + query.id, meanwhile)) return state;
   // Another runtime, or one that keeps its state elsewhere: its own word.
   if (!query.fault.empty()) throw Error(ErrorKind::invalid_policy, query.fault);
   std::vector<std::string> words{query.runtime};

@@ -61,7 +61,7 @@ std::vector<config::Exposure> exposures_of(const oci::Bundle& bundle, const Requ
 }  // namespace
 
 Judgement judge_create(const Request& request, Policy& policy, const host::Kernel& kernel) {
-  Subject subject{host::without_links(request.bundle), request.id, {}, request.checkpoint.has_value()};
+  Subject subject{{}, request.id, {}, request.checkpoint.has_value()};
   try {
     require_sound_settings(policy);
     const auto [bundle, folder] = read_bundle(request.bundle);
@@ -70,6 +70,7 @@ Judgement judge_create(const Request& request, Policy& policy, const host::Kerne
     const auto exposures = exposures_of(bundle, request, folder, policy.settings().engines, kernel);
     return judge(exposures, std::move(subject), policy);
   } catch (const std::exception& thrown) {
+    if (subject.bundle.empty()) subject.bundle = host::without_links(request.bundle);
     return unjudged(std::move(subject), as_error(thrown), policy);
   }
 }

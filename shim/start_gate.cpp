@@ -20,7 +20,13 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
   StartJudgement start;
   Subject subject{{}, query.id};
   try {
-    const auto state = find_state(query);
+    std::optional<Host> host;
+    const auto state = find_state(query, [&] {
+      try {
+        if (!host) host = look_at_host(kernel);
+      } catch (const std::exception&) {  // said below, where it matters
+      }
+    });
     if (!state) return start;
     subject.bundle = host::without_links(state->bundle);
     subject.annotations = state->annotations;
@@ -30,10 +36,9 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
     start.certain = state->start_time.has_value();
     if (objection) throw host::Error(*objection);
     require_sound_settings(policy);
-    const auto host_ipc = kernel.host_ipc();
-    auto exposures =
-        exposures_of_namespaces(*start.init, *state, query.root, policy.settings().engines, kernel, host_ipc);
-    auto files = exposures_of_files(*start.init, host_ipc);
+    if (!host) host = look_at_host(kernel);
+    auto exposures = exposures_of_namespaces(*start.init, *state, query.root, policy.settings().engines, kernel, *host);
+    auto files = exposures_of_files(*start.init, *host);
     std::move(files.begin(), files.end(), std::back_inserter(exposures));
     start.judgement = judge(exposures, std::move(subject), policy);
   } catch (const std::exception& thrown) {

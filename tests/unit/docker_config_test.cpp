@@ -52,9 +52,9 @@ TEST_CASE("of a daemon.json only what must change changes") {
       // Indentation by tabs, an empty line, numbers that no double holds, keys that are in no order.
       {"{\n\t\"log-opts\": { \"max-size\":\"10m\" },\n\n\t\"big\": 12345678901234567890.10,\n\t\"debug\" : false\n}\n",
        "{\n\t\"log-opts\": { \"max-size\":\"10m\" },\n\n\t\"big\": 12345678901234567890.10,\n\t\"debug\" : "
-       "false,\n\t\"runtimes\": {\n\t  "
-       "\"ipcguard\": {\n\t    " +
-           path + "\n\t  }\n\t}\n}\n"},
+       "false,\n\t\"runtimes\": {\n\t\t"
+       "\"ipcguard\": {\n\t\t\t" +
+           path + "\n\t\t}\n\t}\n}\n"},
       // On one line.
       {R"({"debug":true})", R"({"debug":true, "runtimes": {"ipcguard":)" + one + "}}"},
       {R"({"a": 1, "debug": true})"
@@ -62,9 +62,9 @@ TEST_CASE("of a daemon.json only what must change changes") {
        R"({"a": 1, "debug": true, "runtimes": {"ipcguard":)" + one + "}}\n"},
       // Windows' line ends.
       {"{\r\n    \"debug\": true\r\n}\r\n",
-       "{\r\n    \"debug\": true,\r\n    \"runtimes\": {\r\n      \"ipcguard\": {\r\n        " + path +
-           "\r\n      }\r\n    }\r\n}\r\n"},
-      // A byte order mark, which Docker 24 and newer pass over.
+       "{\r\n    \"debug\": true,\r\n    \"runtimes\": {\r\n        \"ipcguard\": {\r\n            " + path +
+           "\r\n        }\r\n    }\r\n}\r\n"},
+      // A byte order mark, which Docker 23 and newer pass over.
       {"\xEF\xBB\xBF{\"debug\": true}", "\xEF\xBB\xBF{\"debug\": true, \"runtimes\": {\"ipcguard\":" + one + "}}"},
       // Other runtimes.
       {"{\n  \"runtimes\": {\n    \"crun\": { \"path\": \"/usr/bin/crun\" }\n  },\n  \"debug\": true\n}",
