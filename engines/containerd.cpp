@@ -49,6 +49,7 @@ struct Planned {
   ContainerdEngine engine;
   std::string dump;  // of the files without what is ours
   std::string binary;
+  bool as_default = false;
   Notes notes;
   std::map<std::string, std::string> texts;  // by path
 };
@@ -81,9 +82,14 @@ Planned planned(const Wish& wish, const std::string& config, const DropIn& drop_
   if (!engine) throw error("there is no containerd on this host: no program containerd is on the PATH");
   Planned plan;
   plan.engine = *engine;
+  plan.as_default = wish.make_default;
   ContainerdFiles files;
   for (ContainerdFile& file : containerd_files(config, wish.root)) {
-    file.text = without_ours(file, wish.name, wish.shim, drop_in.import);
+    // Only --remove takes that back.
+    plan.as_default = plan.as_default || containerd_outline(file).default_runtime == wish.name;
+    std::string without = without_ours(file, wish.name, wish.shim, drop_in.import);
+    if (without != file.text) plan.texts[file.path] = without;  // it may stand in another one from now on
+    file.text = std::move(without);
     if (file.path != drop_in.path || !file.text.empty()) files.push_back(std::move(file));
   }
   plan.dump = containerd_dump(plan.engine, files);
@@ -105,14 +111,15 @@ Planned planned(const Wish& wish, const std::string& config, const DropIn& drop_
     if (runtime.name == wish.name)
       throw error("containerd has a runtime " + host::quoted(wish.name) + " already, which runs " +
                   host::quoted(runtime.path) + "; choose another with --runtime-name");
+  containerd_runtime_tables(plan.dump, now->name, plugin, wish.name, wish.shim);  // throws if it is no runc
   const Behind before = behind("containerd", now->path, wish);
   plan.binary = before.shim;
   if (!before.note.empty()) {
-    if (wish.make_default) throw error(before.note);  // pods that need what it does would start without
+    if (plan.as_default) throw error(before.note);  // pods that need what it does would start without
     plan.notes.push_back(before.note);
   }
   std::string tables = containerd_runtime_tables(plan.dump, now->name, plugin, wish.name, plan.binary);
-  const std::string as_default = wish.make_default ? wish.name : "";
+  const std::string as_default = plan.as_default ? wish.name : "";
 
   if (plan.engine.major >= 2) {
     if (!drop_in.import.empty()) plan.texts[config] = with_import(files[0], drop_in.import, version);
@@ -145,8 +152,28 @@ void accept_without(const std::string& config, const Wish& wish, const Changes& 
         "not start; name another one first");
 }
 
+Registrations registrations_of(const ContainerdEngine& engine, const ContainerdFiles& files) {
+  Registrations runtimes = containerd_runtimes(containerd_dump(engine, files));
+  for (Registration& runtime : runtimes) {
+    runtime.where = "built in";
+    for (const ContainerdFile& file : files)
+      if (has_containerd_runtime(file, runtime.name)) runtime.where = file.path;
+  }
+  return runtimes;
+}
+
 Notes restart_is_due() {
   return {"containerd goes by it once it starts anew, while containers keep running: systemctl restart containerd"};
+}
+
+Notes after_take(const std::string& config, const Wish& wish) {
+  Notes notes = restart_is_due();
+  if (const auto engine = containerd_engine(config))
+    for (const Registration& one : registrations_of(*engine, containerd_files(config, wish.root)))
+      if (is_shim(one.path, wish.shim))
+        notes.push_back("the runtime " + host::quoted(one.name) + " in " + one.where +
+                        " still runs the shim; somebody put it there by hand");
+  return notes;
 }
 
 // That containerd itself finds it there, through imports and all.
@@ -159,7 +186,7 @@ Notes after_put(const Planned& plan, const std::string& config, const Wish& wish
                   "; take it out again with --remove, and report this");
   }
   Notes notes = restart_is_due();
-  if (!wish.make_default)
+  if (!plan.as_default)
     notes.push_back("pods ask for it by a RuntimeClass with the handler " + host::quoted(wish.name) +
                     "; with --default every pod has it");
   return notes;
@@ -170,15 +197,7 @@ Notes after_put(const Planned& plan, const std::string& config, const Wish& wish
 Registrations containerd_registrations(const std::string& root) {
   const std::string config = containerd_config(root);
   const auto engine = containerd_engine(config);
-  if (!engine) return {};
-  const ContainerdFiles files = containerd_files(config, root);
-  Registrations runtimes = containerd_runtimes(containerd_dump(*engine, files));
-  for (Registration& runtime : runtimes) {
-    runtime.where = "built in";
-    for (const ContainerdFile& file : files)
-      if (has_containerd_runtime(file, runtime.name)) runtime.where = file.path;
-  }
-  return runtimes;
+  return engine ? registrations_of(*engine, containerd_files(config, root)) : Registrations();
 }
 
 Plan containerd_plan(const Wish& wish) {
@@ -218,11 +237,11 @@ Plan containerd_plan(const Wish& wish) {
       accept_without(config, wish, changes);
       *changed = true;
     };
-    plan.after_take = [changed] { return *changed ? restart_is_due() : Notes(); };
+    plan.after_take = [wish, config, changed] { return *changed ? after_take(config, wish) : Notes(); };
   } else {
     plan.accept = [wish, config, planned_texts](const Changes& changes) {
       const std::string after = containerd_dump(planned_texts->engine, containerd_files(config, wish.root, changes));
-      check_containerd_change(planned_texts->dump, after, wish.name, planned_texts->binary, wish.make_default);
+      check_containerd_change(planned_texts->dump, after, wish.name, planned_texts->binary, planned_texts->as_default);
     };
     plan.after_put = [wish, config, planned_texts] { return after_put(*planned_texts, config, wish); };
   }

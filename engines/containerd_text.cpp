@@ -273,6 +273,9 @@ ContainerdOutline containerd_outline(const ContainerdFile& file) {
   }
   if (const toml::table* const sections = root["plugins"].as_table())
     for (const auto& [key, value] : *sections) outline.plugins.emplace_back(key.str());
+  for (const char* plugin : plugins)
+    if (const toml::table* const table = containerd_table(root, plugin))
+      outline.default_runtime = (*table)["default_runtime_name"].value_or(outline.default_runtime);
   return outline;
 }
 

@@ -21,6 +21,7 @@ struct ContainerdOutline {
   std::vector<std::string> imports;  // as they stand there
   bool blank = true;                 // nothing but comments
   std::vector<std::string> plugins;  // the names of their sections
+  std::string default_runtime;       // default_runtime_name of the CRI's; empty: it is not there
 };
 ContainerdOutline containerd_outline(const ContainerdFile& file);
 

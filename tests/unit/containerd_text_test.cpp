@@ -171,6 +171,8 @@ TEST_CASE("the outline of a file of containerd's") {
   CHECK(outline.imports == std::vector<std::string>{"a", "b"});
   CHECK(outline.plugins == std::vector<std::string>{"cri", "x.y"});
   CHECK_FALSE(outline.blank);
+  CHECK(outline.default_runtime.empty());
+  CHECK(containerd_outline({"f", header + "default_runtime_name = 'x'\n"}).default_runtime == "x");
   CHECK(containerd_outline({"f", "# c\n"}).blank);
   for (const char* text :
        {"version = \"2\"", "imports = \"a\"", "imports = [1]", "version = 2\nversion = 2", "x = \xff"})
