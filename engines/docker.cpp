@@ -125,7 +125,7 @@ Registrations docker_registrations(const std::string& root) {
 }
 
 std::string docker_config(const std::string& root) {
-  const std::string standard = root + "/etc/docker/daemon.json";
+  std::string standard = root + "/etc/docker/daemon.json";
   if (!root.empty()) return standard;
   const std::vector<Dockerd> daemons = Dockerd::find_all();
   if (!daemons.empty()) return daemons.front().config();

@@ -213,20 +213,20 @@ killed_at() {
     configure docker --default
     new=$(<"$PRIVATE$DAEMON_JSON")
     configure docker --remove
-    for call in linkat rename unlink mkdir rmdir; do
+    for call in linkat rename unlink mkdir rmdir pidfd_send_signal; do
         for ((n = 1; ; n++)); do
             killed_at "$call" "$n" "$BIN/ipcguard" configure docker --default || break
             state=$(<"$PRIVATE$DAEMON_JSON")
             [[ $state == "$old" || $state == "$new" ]] || complain "killed at $call $n: $state"
             configure docker --default
             [ "$status" = 0 ] || complain "killed at $call $n: $err"
-            [ "$(<"$PRIVATE$DAEMON_JSON")" = "$new" ]
+            [[ $(<"$PRIVATE$DAEMON_JSON") == "$new" && $(live) == *default=ipcguard ]] || complain "not repaired: $call $n"
             killed_at "$call" "$n" "$BIN/ipcguard" configure docker --remove || :
             state=$(<"$PRIVATE$DAEMON_JSON")
             [[ $state == "$old" || $state == "$new" ]] || complain "removal killed at $call $n: $state"
             configure docker --remove
             [ "$status" = 0 ] || complain "removal killed at $call $n: $err"
-            [ "$(<"$PRIVATE$DAEMON_JSON")" = "$old" ]
+            [[ $(<"$PRIVATE$DAEMON_JSON") == "$old" && $(live) != *ipcguard* ]] || complain "not removed: $call $n"
             [ "$(inside ls -A /etc/docker /var/lib | grep -E 'daemon|ipcguard')" = daemon.json ]
             kills=$((kills + 1))
         done
@@ -324,4 +324,48 @@ podman_guards() {
     podman_remove_all
     configure podman --remove
     done_ "removed $DROP_IN"
+}
+
+# --- CRI-O, which Debian does not have: a stand-in that reads its drop-ins on SIGHUP and tells them at its socket ---
+
+crio_begin() {
+    cat >"$BATS_TEST_TMPDIR/crio.py" <<'PYTHON'
+import os, signal, socket
+folder, config, reloads = "/etc/crio/crio.conf.d", b"", 0
+def read(*_):
+    global config, reloads
+    reloads += 1
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    config = b"".join(open(os.path.join(folder, name), "rb").read() for name in names)
+read()
+signal.signal(signal.SIGHUP, read)
+os.makedirs("/run/crio")
+server = socket.socket(socket.AF_UNIX)
+server.bind("/run/crio/crio.sock")
+server.listen()
+open("/proc/self/comm", "w").write("crio")
+while True:
+    client, _ = server.accept()
+    known = client.recv(4096).startswith(b"GET /config ")
+    client.sendall(b"HTTP/1.0 200 OK\r\n\r\n# %d\n" % reloads + config if known else b"HTTP/1.0 404 Not Found\r\n\r\n")
+    client.close()
+PYTHON
+    setpriv --pdeathsig KILL nsenter --mount="/proc/$HOLDER/ns/mnt" -- python3 "$BATS_TEST_TMPDIR/crio.py" </dev/null 3>&- 4>&- &
+    CRIO=$!
+    wait_until 60 crio_is_up || complain 'no stand-in'
+}
+crio_is_up() { [ "$(cat "/proc/$CRIO/comm" 2>/dev/null)" = crio ]; }
+
+@test "CRI-O: the drop-in is made, and the running one told to reload and asked, until --remove" {
+    crio_begin
+    configure crio --default
+    done_ 'made /etc/crio/crio.conf.d/zz-ipcguard.conf' "reloaded crio (pid $CRIO) without a restart"
+    configure crio --default
+    done_ 'nothing to do'
+    configure crio --remove
+    done_ 'removed /etc/crio/crio.conf.d/zz-ipcguard.conf' "reloaded crio (pid $CRIO) without a restart"
+    [ ! -e "$PRIVATE/etc/crio" ]
+    configure crio --remove
+    done_ 'nothing to do'
+    kill "$CRIO"
 }

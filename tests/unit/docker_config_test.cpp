@@ -1,3 +1,5 @@
+#include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "engines/docker.h"
@@ -161,4 +163,41 @@ TEST_CASE("the runtimes that a daemon.json names") {
     "default-runtime": "nvidia"})") ==
         "runc=runc (built in); io.containerd.runc.v2=runc (built in); nvidia=nvidia-container-runtime (f)*; "
         "kata=io.containerd.kata.v2 (f); typed=/usr/bin/crun (f); ");
+}
+
+TEST_CASE("whatever the file is, the edit is the one that was meant, and taken back byte for byte") {
+  unsigned seed = 1;
+  const auto next = [&](unsigned limit) { return (seed = seed * 1103515245U + 12345U) / 65536U % limit; };
+  const std::function<nlohmann::ordered_json(int)> made = [&](int depth) -> nlohmann::ordered_json {
+    const char* texts[] = {"", "a", "\"}{][,:\\", "runtimes", "ipcguard", "\n\t\r", "\u20ac"};
+    switch (next(depth > 3 ? 4 : 6)) {
+      case 0: return nullptr;
+      case 1: return next(2) == 0;
+      case 2: return -1.5e-7 * next(1000);
+      case 3: return texts[next(7)];
+      case 4: {
+        auto list = nlohmann::ordered_json::array();
+        for (unsigned i = next(4); i > 0; --i) list.push_back(made(depth + 1));
+        return list;
+      }
+      default: {
+        auto object = nlohmann::ordered_json::object();
+        for (unsigned i = next(4); i > 0; --i) object[texts[next(7)] + std::to_string(next(100))] = made(depth + 1);
+        return object;
+      }
+    }
+  };
+  for (int round = 0; round < 300; ++round) {
+    auto file = nlohmann::ordered_json::object();
+    for (unsigned i = next(5); i > 0; --i) file["key" + std::to_string(i)] = made(0);
+    if (next(2) == 0) file["runtimes"] = {{"other", {{"path", "/x"}, {"runtimeArgs", made(0)}}}};
+    if (next(2) == 0) file["default-runtime"] = "other";
+    for (unsigned i = next(3); i > 0; --i) file["more" + std::to_string(i)] = made(0);
+    const int indent = static_cast<int>(next(6)) - 1;
+    const std::string text = file.dump(indent, next(2) == 0 ? ' ' : '\t', next(2) == 0) + (next(2) == 0 ? "\n" : "");
+    CAPTURE(text);
+    const std::string ours = put(text, true);
+    CHECK(put(ours, true) == ours);
+    CHECK(take(ours, text) == Text(text));
+  }
 }
