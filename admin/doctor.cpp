@@ -67,8 +67,8 @@ void check_sight(Diagnosis& diagnosis) {
                   "sudo ipcguard doctor");
   struct statfs proc {};
   if (statfs("/proc", &proc) != 0 || proc.f_type != PROC_SUPER_MAGIC)
-    diagnosis.add("proc-hidden", Severity::critical, "/proc", "it is not the kernel's: engines that run cannot be found",
-                  "mount -t proc proc /proc");
+    diagnosis.add("proc-hidden", Severity::critical, "/proc",
+                  "it is not the kernel's: engines that run cannot be found", "mount -t proc proc /proc");
   try {
     for (const host::Mount& mount : host::mounts_of(AT_FDCWD)) {
       constexpr std::string_view folder = "/proc/";

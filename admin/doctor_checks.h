@@ -47,8 +47,8 @@ void check_copies(const std::vector<std::string>& places, const std::set<std::st
 // host::Error if that cannot be read.
 void check_hard_mode(const std::string& list, Diagnosis& diagnosis);
 
-// Runtimes by name, and shims of containerd's other than runc's, in `folders`: `critical` where those are on the PATH of
-// root or of an engine, and a warning elsewhere.
+// Runtimes by name, and shims of containerd's other than runc's, in `folders`: `critical` where those are on the PATH
+// of root or of an engine, and a warning elsewhere.
 void check_raw_runtimes(const std::set<std::string>& folders, Severity severity, Diagnosis& diagnosis);
 
 // --- engines (doctor_engines.cpp) ---

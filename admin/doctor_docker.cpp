@@ -32,7 +32,8 @@ std::string socket_of(const engines::Process& process, const engines::Text& conf
   if (hosts.empty()) return default_socket;
   constexpr std::string_view unix_scheme = "unix://";
   for (const std::string& host : hosts) {
-    if (host.starts_with(unix_scheme)) return host.size() > unix_scheme.size() ? host.substr(unix_scheme.size()) : default_socket;
+    if (host.starts_with(unix_scheme))
+      return host.size() > unix_scheme.size() ? host.substr(unix_scheme.size()) : default_socket;
     if (host.starts_with("fd://")) return default_socket;  // systemd's docker.socket
   }
   return {};
@@ -41,8 +42,8 @@ std::string socket_of(const engines::Process& process, const engines::Text& conf
 void add_options(const engines::Process& process, Registrations& registrations) {
   for (const std::string& added : engines::flag_values(process.arguments, "add-runtime")) {
     const std::size_t equals = std::min(added.find('='), added.size());
-    registrations.push_back({added.substr(0, equals), added.substr(std::min(equals + 1, added.size())),
-                             "its option --add-runtime", false});
+    registrations.push_back(
+        {added.substr(0, equals), added.substr(std::min(equals + 1, added.size())), "its option --add-runtime", false});
   }
   if (const auto chosen = engines::last_flag(process.arguments, "default-runtime")) {
     for (Registration& registration : registrations) registration.is_default = registration.name == *chosen;
@@ -55,7 +56,8 @@ std::set<std::tuple<std::string, std::string, bool>> essence(const Registrations
   std::set<std::tuple<std::string, std::string, bool>> out;
   for (const Registration& one : registrations) {
     // What releases have built in is not the same.
-    if (one.name == "runc" || one.name == "io.containerd.runc.v2" || one.name == "io.containerd.runtime.v1.linux") continue;
+    if (one.name == "runc" || one.name == "io.containerd.runc.v2" || one.name == "io.containerd.runtime.v1.linux")
+      continue;
     out.emplace(one.name, one.path, one.is_default);
   }
   return out;
@@ -64,7 +66,8 @@ std::set<std::tuple<std::string, std::string, bool>> essence(const Registrations
 std::string shown(const Registrations& registrations) {
   std::string text;
   for (const Registration& one : registrations)
-    text += (text.empty() ? "" : ", ") + host::quoted(one.name, 64) + " is " + host::quoted(one.path, 128) + (one.is_default ? " (the default)" : "");
+    text += (text.empty() ? "" : ", ") + host::quoted(one.name, 64) + " is " + host::quoted(one.path, 128) +
+            (one.is_default ? " (the default)" : "");
   return text;
 }
 
@@ -72,8 +75,8 @@ std::string shown(const Registrations& registrations) {
 
 void examine_docker(const Engine& engine) {
   const engines::Process& process = engine.process;
-  const std::string config = engines::absolute(
-      engines::last_flag(process.arguments, "config-file").value_or(default_config), process.folder);
+  const std::string config =
+      engines::absolute(engines::last_flag(process.arguments, "config-file").value_or(default_config), process.folder);
   engine.diagnosis.examined.push_back(engine.subject + ": its options and " + host::quoted(config));
   check_files({config}, engine);
 

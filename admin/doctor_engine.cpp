@@ -31,23 +31,28 @@ bool configurable(Kind kind) { return kind != Kind::buildkit; }
 std::string shim_program(const std::string& type) {
   if (type.find('/') != std::string::npos) return {};
   const std::size_t version = type.rfind('.');
-  const std::size_t name = version == std::string::npos || version == 0 ? std::string::npos : type.rfind('.', version - 1);
+  const std::size_t name =
+      version == std::string::npos || version == 0 ? std::string::npos : type.rfind('.', version - 1);
   if (name == std::string::npos) return {};
   return "containerd-shim-" + type.substr(name + 1, version - name - 1) + "-" + type.substr(version + 1);
 }
 
 // dockerd forgets a runtime that is gone from its file only when it starts anew (moby, daemon/reload_unix.go).
-std::string forget_command(Kind kind) { return kind == Kind::docker ? "systemctl restart docker" : reload_command(kind); }
+std::string forget_command(Kind kind) {
+  return kind == Kind::docker ? "systemctl restart docker" : reload_command(kind);
+}
 
 std::string remedy_for(const engines::Registration& registration, const std::string& program, const Engine& engine) {
   const std::string mended = program.empty() ? std::string() : remedy_for_program(program);
   if (registration.where == "built in" || mended == "ipcguard harden") return mended;
   const Kind kind = engine.process.kind;
-  const std::string configure =
-      registration.is_default && configurable(kind) ? "ipcguard configure " + std::string(name_of(kind)) + " --default; " : "";
-  if (registration.where.starts_with("GET ")) return configure + forget_command(kind) + ", once nothing on disk names it";
-  return configure + "take the runtime " + host::quoted(registration.name) + " out of " + registration.where + ", then: " +
-         forget_command(kind);
+  const std::string configure = registration.is_default && configurable(kind)
+                                    ? "ipcguard configure " + std::string(name_of(kind)) + " --default; "
+                                    : "";
+  if (registration.where.starts_with("GET "))
+    return configure + forget_command(kind) + ", once nothing on disk names it";
+  return configure + "take the runtime " + host::quoted(registration.name) + " out of " + registration.where +
+         ", then: " + forget_command(kind);
 }
 
 // What is written, and what that leads to.
@@ -75,8 +80,7 @@ void judge_containerd_shim(const engines::Registration& registration, const std:
 
 std::string Engine::id(const std::string& what) const { return std::string(name_of(process.kind)) + "-" + what; }
 
-void Engine::add(const std::string& what, Severity severity, const std::string& seen,
-                 const std::string& remedy) const {
+void Engine::add(const std::string& what, Severity severity, const std::string& seen, const std::string& remedy) const {
   diagnosis.add(id(what), severity, subject, seen, remedy);
 }
 
@@ -134,8 +138,9 @@ void judge(const engines::Registration& registration, const Engine& engine) {
   }
   if (!found && registration.where != "built in")
     engine.add("runtime-missing", Severity::warning, about,
-               registration.where + ": " + host::quoted(registration.path) + " does not exist, or cannot be run; whoever puts "
-               "something there has it called",
+               registration.where + ": " + host::quoted(registration.path) +
+                   " does not exist, or cannot be run; whoever puts "
+                   "something there has it called",
                "take it out of " + host::shell_word(registration.where));
 }
 
@@ -147,8 +152,7 @@ void judge_first(const std::string& what, const std::vector<std::string>& names,
       if (!program.found) continue;
       if (!program.guarded) {
         const std::string mended = remedy_for_program(program.path);
-        engine.add(what, Severity::critical,
-                   where + ": " + named(name, program.path) + ": " + program.seen,
+        engine.add(what, Severity::critical, where + ": " + named(name, program.path) + ": " + program.seen,
                    mended == "ipcguard harden" || remedy.empty() ? mended : remedy);
       }
       break;
@@ -186,11 +190,10 @@ void examine_buildkit(const Engine& engine) {
   check_age({config}, Severity::critical, engine);
   const engines::BuildkitWorkers workers = engines::buildkit_workers(process.arguments, process.folder);
   judge_first("oci-worker", workers.oci, workers.where,
-              "set worker.oci.binary to ipcguard-runtime in " + host::shell_word(config) + ", then: " +
-                  reload_command(process.kind),
+              "set worker.oci.binary to ipcguard-runtime in " + host::shell_word(config) +
+                  ", then: " + reload_command(process.kind),
               engine);
-  if (!workers.containerd.empty())
-    judge({"containerd worker", workers.containerd, config, false}, engine);
+  if (!workers.containerd.empty()) judge({"containerd worker", workers.containerd, config, false}, engine);
 }
 
 void examine(const Process& process, const Neighbours& neighbours, Diagnosis& diagnosis) {
@@ -202,9 +205,10 @@ void examine(const Process& process, const Neighbours& neighbours, Diagnosis& di
   for (const auto& folders : engine.lookups)
     for (const std::string& folder : folders)
       if (const auto weakness = host::weakness_of(folder))
-        engine.add("path-changeable", Severity::critical,
-                   host::quoted(folder) + " is on its PATH, and " + host::quoted(weakness->path) + ": " + weakness->what,
-                   weakness->command);
+        engine.add(
+            "path-changeable", Severity::critical,
+            host::quoted(folder) + " is on its PATH, and " + host::quoted(weakness->path) + ": " + weakness->what,
+            weakness->command);
   if (!process.program.empty()) check_program("engine", "the engine", process.program, diagnosis);
   try {
     switch (process.kind) {

@@ -59,13 +59,13 @@ std::vector<Process> idle_engines(const std::vector<Process>& known) {
     const char* config;
   };
   std::vector<Process> idle;
-  for (const Engine& engine : {Engine{Kind::docker, "dockerd", "/etc/docker/daemon.json"},
-                               Engine{Kind::containerd, "containerd", "/etc/containerd/config.toml"},
-                               Engine{Kind::crio, "crio", "/etc/crio"},
-                               Engine{Kind::buildkit, "buildkitd", "/etc/buildkit/buildkitd.toml"},
-                               // Podman needs no service, and Buildah shares its files.
-                               Engine{Kind::podman, "podman", "/etc/containers/containers.conf"},
-                               Engine{Kind::podman, "buildah", "/etc/containers/containers.conf.d"}}) {
+  for (const Engine& engine :
+       {Engine{Kind::docker, "dockerd", "/etc/docker/daemon.json"},
+        Engine{Kind::containerd, "containerd", "/etc/containerd/config.toml"}, Engine{Kind::crio, "crio", "/etc/crio"},
+        Engine{Kind::buildkit, "buildkitd", "/etc/buildkit/buildkitd.toml"},
+        // Podman needs no service, and Buildah shares its files.
+        Engine{Kind::podman, "podman", "/etc/containers/containers.conf"},
+        Engine{Kind::podman, "buildah", "/etc/containers/containers.conf.d"}}) {
     const auto same_kind = [&](const Process& process) { return process.kind == engine.kind; };
     if (engine.kind != Kind::podman && std::any_of(known.begin(), known.end(), same_kind)) continue;
     if (std::any_of(idle.begin(), idle.end(), same_kind)) continue;
@@ -81,7 +81,8 @@ void add_distributions(const std::vector<Process>& known, std::vector<Process>& 
     const char *config, *program;
   };
   for (const Distribution& one :
-       {Distribution{"/var/lib/rancher/k3s/agent/etc/containerd/config.toml", "/var/lib/rancher/k3s/data/current/bin/containerd"},
+       {Distribution{"/var/lib/rancher/k3s/agent/etc/containerd/config.toml",
+                     "/var/lib/rancher/k3s/data/current/bin/containerd"},
         Distribution{"/var/lib/rancher/rke2/agent/etc/containerd/config.toml", "/var/lib/rancher/rke2/bin/containerd"},
         Distribution{"/var/snap/microk8s/current/args/containerd.toml", "/snap/microk8s/current/bin/containerd"}}) {
     if (!exists(one.config)) continue;
@@ -124,8 +125,9 @@ void examine_running(const Process& process, const Neighbours& neighbours, Diagn
   const std::string subject = words_for(process);
   if (process.uid != 0) {
     diagnosis.add("engine-rootless", Severity::info, subject,
-                  "it runs as user " + std::to_string(process.uid) + ": its user can call a runtime himself, and has no "
-                  "more of the host's IPC that way than without containers",
+                  "it runs as user " + std::to_string(process.uid) +
+                      ": its user can call a runtime himself, and has no "
+                      "more of the host's IPC that way than without containers",
                   "nothing: see SECURITY.md");
     return;
   }
@@ -144,7 +146,8 @@ void examine_running(const Process& process, const Neighbours& neighbours, Diagn
     else
       diagnosis.add(examined_from_within(process, neighbours));
   } catch (const host::Error& error) {
-    diagnosis.add("engine-unreadable", Severity::critical, subject, error.what(), "ipcguard doctor, as root on the host");
+    diagnosis.add("engine-unreadable", Severity::critical, subject, error.what(),
+                  "ipcguard doctor, as root on the host");
   }
 }
 
@@ -175,10 +178,10 @@ void check_policy(Diagnosis& diagnosis) {
 std::set<std::string> check_engines(Diagnosis& diagnosis) {
   const auto [running, unreadable] = engines::engine_processes();
   if (!unreadable.empty())
-    diagnosis.add("processes-unreadable", Severity::warning, std::to_string(unreadable.size()) + " processes",
-                  "only their names can be told, and none is an engine's; one is process " +
-                      std::to_string(unreadable.front()),
-                  "sudo ipcguard doctor, on the host itself");
+    diagnosis.add(
+        "processes-unreadable", Severity::warning, std::to_string(unreadable.size()) + " processes",
+        "only their names can be told, and none is an engine's; one is process " + std::to_string(unreadable.front()),
+        "sudo ipcguard doctor, on the host itself");
   std::set<std::string> folders;
   for (const Process& process : running) {
     examine_running(process, neighbours_of(process, running), diagnosis);

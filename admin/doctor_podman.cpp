@@ -41,8 +41,9 @@ std::vector<std::string> files_of(const engines::Process& process) {
   } else {
     std::string home = variable(process, "XDG_CONFIG_HOME");
     if (home.empty()) home = (variable(process, "HOME").empty() ? "/root" : variable(process, "HOME")) + "/.config";
-    for (const std::string& file : {std::string("/usr/share/containers/containers.conf"),
-                                    std::string("/etc/containers/containers.conf"), home + "/containers/containers.conf"}) {
+    for (const std::string& file :
+         {std::string("/usr/share/containers/containers.conf"), std::string("/etc/containers/containers.conf"),
+          home + "/containers/containers.conf"}) {
       files.push_back(file);
       add_folder(file + ".d", files);
     }

@@ -22,11 +22,11 @@ namespace admin {
 
 namespace {
 
-
 // A weak owner or mode: whoever wrote to it may have done so already.
 void check_place(const std::string& id, const std::string& what, const std::string& path, Diagnosis& diagnosis) {
   if (const auto weakness = host::weakness_of(path))
-    diagnosis.add(id, Severity::critical, what + " " + host::quoted(path), host::quoted(weakness->path) + ": " + weakness->what,
+    diagnosis.add(id, Severity::critical, what + " " + host::quoted(path),
+                  host::quoted(weakness->path) + ": " + weakness->what,
                   "review what is in it, then: " + weakness->command);
 }
 
@@ -63,7 +63,8 @@ std::string log_fault(const std::string& path) {
   const host::Fd file(open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat stat {};
   if (!file && errno != ENOENT) return host::quoted(path) + " cannot be opened: " + host::reason(errno);
-  if (file && (fstat(file.get(), &stat) != 0 || !S_ISREG(stat.st_mode))) return host::quoted(path) + " is no regular file";
+  if (file && (fstat(file.get(), &stat) != 0 || !S_ISREG(stat.st_mode)))
+    return host::quoted(path) + " is no regular file";
   const std::string folder = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
   // A file without a name, which nobody sees and which ends with us, tells of a full disk and of quotas too.
   const host::Fd trial(open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
@@ -99,10 +100,11 @@ void check_settings(const std::string& settings, const shim::Policy& policy, Dia
     if (now.actions[at] >= config::Settings().actions[at]) continue;  // allow, warn, refuse
     const bool refused = config::Settings().actions[at] == config::Action::refuse;
     const std::string name(config::exposure_names[at]);
-    diagnosis.add("exposure-not-refused", refused ? Severity::critical : Severity::warning, "the exposure " + name,
-                  settings + ": \"" + name + "\" is \"" + std::string(name_of(now.actions[at])) + "\", for every container",
-                  "set \"" + name + "\" to \"" + std::string(name_of(config::Settings().actions[at])) +
-                      "\", and except those that need it: " + edit(settings));
+    diagnosis.add(
+        "exposure-not-refused", refused ? Severity::critical : Severity::warning, "the exposure " + name,
+        settings + ": \"" + name + "\" is \"" + std::string(name_of(now.actions[at])) + "\", for every container",
+        "set \"" + name + "\" to \"" + std::string(name_of(config::Settings().actions[at])) +
+            "\", and except those that need it: " + edit(settings));
   }
 }
 
@@ -113,11 +115,12 @@ void check_runtimes(const std::string& settings, const shim::Policy& policy, Dia
     if (host::is_shim(path)) {
       const auto kept = host::kept_beside(host::without_links(path));
       if (!kept || !kept->fault.empty()) {
-        diagnosis.add("runtime-unusable", Severity::warning, subject,
-                      host::quoted(path) + " is ipcguard-runtime itself, and " +
-                          (kept ? "what is kept beside it cannot be run: " + kept->fault : "no runtime is kept beside it") +
-                          " (its containers are refused)",
-                      "name the real runtime: " + edit(settings));
+        diagnosis.add(
+            "runtime-unusable", Severity::warning, subject,
+            host::quoted(path) + " is ipcguard-runtime itself, and " +
+                (kept ? "what is kept beside it cannot be run: " + kept->fault : "no runtime is kept beside it") +
+                " (its containers are refused)",
+            "name the real runtime: " + edit(settings));
         continue;
       }
       program = kept->path;
@@ -131,8 +134,7 @@ void check_runtimes(const std::string& settings, const shim::Policy& policy, Dia
   }
 }
 
-void check_allowlist(const std::string& allowlist, shim::Policy& policy, std::string_view today,
-                     Diagnosis& diagnosis) {
+void check_allowlist(const std::string& allowlist, shim::Policy& policy, std::string_view today, Diagnosis& diagnosis) {
   check_place("allowlist-changeable", "the allowlist", allowlist, diagnosis);
   config::Allowlist in_force;
   for (const config::Problem& problem : policy.allowlist().problems)
@@ -154,17 +156,18 @@ void check_allowlist(const std::string& allowlist, shim::Policy& policy, std::st
     in_force.exceptions.push_back(exception);
   }
   for (const config::Problem& problem : config::allowlist_warnings(in_force, today))
-    diagnosis.add("exception-doubtful", Severity::warning, "the allowlist file " + host::quoted(problem.file), problem.text(),
-                  edit(problem.file));
+    diagnosis.add("exception-doubtful", Severity::warning, "the allowlist file " + host::quoted(problem.file),
+                  problem.text(), edit(problem.file));
 }
 
 void check_log(const config::Settings::Log& log, Diagnosis& diagnosis) {
   const std::string fault = log_fault(log.file);
   if (!fault.empty()) {
     const std::string folder = log.file.substr(0, std::max<std::size_t>(log.file.rfind('/'), 1));
-    diagnosis.add("log-unwritable", Severity::warning, "the decision log " + host::quoted(log.file),
-                  fault + (syslog_listens() ? "; records go to syslog" : "; nobody listens at /dev/log either: records are lost"),
-                  "make room, or: install -d -m 0750 " + host::shell_word(folder));
+    diagnosis.add(
+        "log-unwritable", Severity::warning, "the decision log " + host::quoted(log.file),
+        fault + (syslog_listens() ? "; records go to syslog" : "; nobody listens at /dev/log either: records are lost"),
+        "make room, or: install -d -m 0750 " + host::shell_word(folder));
   } else if (log.syslog && !syslog_listens()) {
     diagnosis.add("syslog-silent", Severity::warning, "the settings' log.syslog", "nobody listens at /dev/log",
                   "start a syslog daemon, or set log.syslog to false");

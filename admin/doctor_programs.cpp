@@ -28,8 +28,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view shim_name = "ipcguard-runtime";
 
 // What a runtime is called, alone or as a part of a name: "runc", "runc.real", "docker-runc", "crun-1.8".
-constexpr std::array<std::string_view, 12> runtime_names = {"runc",  "crun",    "youki",  "runsc", "krun", "urunc",
-                                                            "kata",  "railcar", "sysbox", "runj",  "bwrap-oci", "runhcs"};
+constexpr std::array<std::string_view, 12> runtime_names = {
+    "runc", "crun", "youki", "runsc", "krun", "urunc", "kata", "railcar", "sysbox", "runj", "bwrap-oci", "runhcs"};
 
 struct Program {
   std::string name, path;
@@ -132,8 +132,7 @@ void check_installation(const std::vector<std::string>& places, Diagnosis& diagn
     check_program("command", "the operator's command", self, diagnosis);
 }
 
-void check_copies(const std::vector<std::string>& places, const std::set<std::string>& folders,
-                  Diagnosis& diagnosis) {
+void check_copies(const std::vector<std::string>& places, const std::set<std::string>& folders, Diagnosis& diagnosis) {
   const auto installed = std::find_if(places.begin(), places.end(), host::is_shim);
   for (const std::string& folder : folders) {
     for (const Program& program : programs_in(folder)) {
@@ -149,7 +148,8 @@ void check_copies(const std::vector<std::string>& places, const std::set<std::st
       check_program("shim", "the shim", program.path, diagnosis);
       if (installed != places.end() && !same_bytes(*installed, program.path))
         diagnosis.add("shim-copy-differs", Severity::warning, subject,
-                      host::quoted(program.path) + " is another version than " + host::quoted(*installed), "ipcguard harden");
+                      host::quoted(program.path) + " is another version than " + host::quoted(*installed),
+                      "ipcguard harden");
       if (named_so) continue;
       const auto kept = host::kept_beside(host::without_links(program.path));
       if (kept && kept->fault.empty()) continue;
@@ -171,22 +171,24 @@ void check_raw_runtimes(const std::set<std::string>& folders, Severity severity,
       const std::string& path = program.path;
       if (program.name.ends_with(host::kept_suffix) || host::is_shim(path)) continue;
       if (is_containerd_shim(program.name)) {
-        diagnosis.add("containerd-shim-found", severity, "the containerd shim " + host::quoted(path),
-                      host::quoted(path) + target_shown(path) + ": Docker 23 and later run it for whoever asks for it by type, "
-                      "docker run --runtime io.containerd.…, registered or not",
-                      "remove it, or keep Docker's API from those who must not bypass the shim: rm " +
-                          host::shell_word(path));
+        diagnosis.add(
+            "containerd-shim-found", severity, "the containerd shim " + host::quoted(path),
+            host::quoted(path) + target_shown(path) +
+                ": Docker 23 and later run it for whoever asks for it by type, "
+                "docker run --runtime io.containerd.…, registered or not",
+            "remove it, or keep Docker's API from those who must not bypass the shim: rm " + host::shell_word(path));
         continue;
       }
       const auto original = kept.find(program.size);
-      const bool copy = !sounds_like_runtime(program.name) && original != kept.end() && same_bytes(original->second, path);
+      const bool copy =
+          !sounds_like_runtime(program.name) && original != kept.end() && same_bytes(original->second, path);
       if (!copy && !sounds_like_runtime(program.name)) continue;
       const RuntimeProgram runtime = runtime_program(path, folders_of({}));
       if (runtime.guarded) continue;
       const std::string target = host::without_links(path);
       diagnosis.add("raw-runtime-found", severity, "the runtime " + host::quoted(target),
-                    host::quoted(path) + (copy ? ": a copy of " + host::quoted(original->second) : std::string()) + ": " +
-                        runtime.seen,
+                    host::quoted(path) + (copy ? ": a copy of " + host::quoted(original->second) : std::string()) +
+                        ": " + runtime.seen,
                     remedy_for_program(target));
     }
   }
@@ -200,7 +202,8 @@ void check_hard_mode(const std::string& list, Diagnosis& diagnosis) {
     at = end + 1;
     if (path.empty() || host::is_shim(path)) continue;
     const bool there = access(path.c_str(), F_OK) == 0;
-    diagnosis.add("hard-mode-undone", there ? Severity::critical : Severity::warning, "hard mode of " + host::quoted(path),
+    diagnosis.add("hard-mode-undone", there ? Severity::critical : Severity::warning,
+                  "hard mode of " + host::quoted(path),
                   list + " names " + host::quoted(path) + ", which " +
                       (there ? "is not ipcguard-runtime: something has replaced it since" : "is not there any more"),
                   "ipcguard harden");

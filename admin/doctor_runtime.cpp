@@ -21,7 +21,6 @@ namespace admin {
 
 namespace {
 
-
 bool can_be_run(const std::string& path) {
   struct stat stat {};
   return ::stat(path.c_str(), &stat) == 0 && S_ISREG(stat.st_mode) && access(path.c_str(), X_OK) == 0;
@@ -76,7 +75,8 @@ std::string remedy_for_program(const std::string& path) {
   const std::string name = file.filename().string();
   const bool by_itself = (name == "runc" || name == "crun") &&
                          std::find(folders.begin(), folders.end(), file.parent_path().string()) != folders.end();
-  return by_itself ? "ipcguard harden" : "remove it if nothing needs it, or: ipcguard harden " + host::shell_word(target);
+  return by_itself ? "ipcguard harden"
+                   : "remove it if nothing needs it, or: ipcguard harden " + host::shell_word(target);
 }
 
 }  // namespace admin

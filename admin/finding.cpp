@@ -11,9 +11,8 @@ namespace admin {
 namespace {
 
 std::size_t count_of(const Diagnosis& diagnosis, Severity severity) {
-  return static_cast<std::size_t>(
-      std::count_if(diagnosis.findings.begin(), diagnosis.findings.end(),
-                    [&](const Finding& finding) { return finding.severity == severity; }));
+  return static_cast<std::size_t>(std::count_if(diagnosis.findings.begin(), diagnosis.findings.end(),
+                                                [&](const Finding& finding) { return finding.severity == severity; }));
 }
 
 void pack(host::Packer& packer, const std::vector<std::string>& texts) {
@@ -91,15 +90,18 @@ void write_text(std::ostream& out, const Diagnosis& diagnosis) {
   constexpr std::size_t limit = 2048;
   for (const Finding& finding : diagnosis.findings) {
     out << name_of(finding.severity) << ": " << finding.id << ": " << host::printable(finding.subject, limit) << "\n";
-    for (const std::string& evidence : finding.evidence) out << "    seen: " << host::printable(evidence, limit) << "\n";
+    for (const std::string& evidence : finding.evidence)
+      out << "    seen: " << host::printable(evidence, limit) << "\n";
     out << "    mend: " << host::printable(finding.remedy, limit) << "\n";
   }
   if (!diagnosis.findings.empty()) out << "\n";
   out << "examined:\n";
   for (const std::string& what : diagnosis.examined) out << "    " << host::printable(what, limit) << "\n";
-  out << "\n" << count_of(diagnosis, Severity::critical) << " critical, " << count_of(diagnosis, Severity::warning)
+  out << "\n"
+      << count_of(diagnosis, Severity::critical) << " critical, " << count_of(diagnosis, Severity::warning)
       << " warning, " << count_of(diagnosis, Severity::info) << " info: "
-      << (diagnosis.bypassable() ? "enforcement can be bypassed, or that cannot be told" : "no way around the shim was found")
+      << (diagnosis.bypassable() ? "enforcement can be bypassed, or that cannot be told"
+                                 : "no way around the shim was found")
       << "\n";
 }
 

@@ -164,8 +164,8 @@ void add_harden(CLI::App& app, std::function<int()>& chosen) {
 
 void add_commands(CLI::App& app, std::function<int()>& chosen) {
   app.require_subcommand(1);
-  for (const auto add : {add_check, add_validate, add_report, add_suggest, add_explain, add_test, add_configure,
-                         add_doctor, add_harden})
+  for (const auto add :
+       {add_check, add_validate, add_report, add_suggest, add_explain, add_test, add_configure, add_doctor, add_harden})
     add(app, chosen);
 }
 

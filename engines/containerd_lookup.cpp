@@ -18,7 +18,8 @@ ContainerdLookup containerd_lookup(const std::string& dump) {
   const auto opt = root["plugins"]["io.containerd.internal.v1.opt"]["path"].value<std::string>();
   lookup.first = opt.value_or("/opt/containerd") + "/bin";
   // Of 2.x and of 1.x (core/runtime/v2/shim_manager.go, runtime/v2/manager.go).
-  for (const char* plugin : {"io.containerd.shim.v1.manager", "io.containerd.runtime.v2.task", "io.containerd.runtime.v2.shim"}) {
+  for (const char* plugin :
+       {"io.containerd.shim.v1.manager", "io.containerd.runtime.v2.task", "io.containerd.runtime.v2.shim"}) {
     const toml::array* const variables = root["plugins"][plugin]["env"].as_array();
     if (variables == nullptr) continue;
     for (const auto& variable : *variables)

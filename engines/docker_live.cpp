@@ -26,7 +26,8 @@ Registrations docker_info_registrations(const std::string& body, const std::stri
   Registrations found;
   for (const auto& [name, runtime] : runtimes->items()) {
     if (!runtime.is_object()) continue;
-    // One that is a shim of containerd's has a type instead, which may be told a path (moby, api/types/system/runtime.go).
+    // One that is a shim of containerd's has a type instead, which may be told a path (moby,
+    // api/types/system/runtime.go).
     std::string path = text_of(runtime, "path");
     if (const auto options = runtime.find("options"); path.empty() && options != runtime.end() && options->is_object())
       path = text_of(*options, "BinaryName");

@@ -163,8 +163,7 @@ bool starts_engine(Kind kind, const std::vector<std::string>& arguments) {
 
 Processes engine_processes(const std::string& proc) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(proc.c_str()), closedir);
-  if (!folder)
-    throw host::Error(host::ErrorKind::unverifiable, proc + " cannot be read: " + host::reason(errno));
+  if (!folder) throw host::Error(host::ErrorKind::unverifiable, proc + " cannot be read: " + host::reason(errno));
   Processes found;
   while (const dirent* entry = readdir(folder.get())) {
     const pid_t pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));

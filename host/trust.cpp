@@ -2,11 +2,11 @@
 
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <array>
 #include <climits>
 #include <string_view>
-#include <unistd.h>
 
 #include "host/file.h"
 #include "host/text.h"
@@ -31,7 +31,8 @@ std::optional<Weakness> weakness_here(const std::string& path, const struct stat
   const bool writable = (stat.st_mode & (S_IWGRP | S_IWOTH)) != 0;
   const bool sticky = S_ISDIR(stat.st_mode) && (stat.st_mode & S_ISVTX) != 0;
   if (writable && (last || !sticky))
-    return Weakness{path, "others may write to it (mode " + octal(stat.st_mode) + ")", "chmod go-w " + shell_word(path)};
+    return Weakness{path, "others may write to it (mode " + octal(stat.st_mode) + ")",
+                    "chmod go-w " + shell_word(path)};
   return std::nullopt;
 }
 

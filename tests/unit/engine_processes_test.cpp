@@ -1,5 +1,3 @@
-#include "engines/processes.h"
-
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +6,7 @@
 #include "engines/buildkit.h"
 #include "engines/docker_live.h"
 #include "engines/nvidia.h"
+#include "engines/processes.h"
 #include "engines/units.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/support.h"
@@ -79,7 +78,8 @@ TEST_CASE("processes of engines are found by any of their names") {
 }
 
 TEST_CASE("options in the forms that engines take") {
-  const std::vector<std::string> words = {"dockerd", "--host=a", "--host", "b", "-H", "c", "-H=d", "-He", "-host", "f", "--hosts", "g", "--host"};
+  const std::vector<std::string> words = {"dockerd", "--host=a", "--host", "b",       "-H", "c",     "-H=d",
+                                          "-He",     "-host",    "f",      "--hosts", "g",  "--host"};
   CHECK(engines::flag_values(words, "host") == std::vector<std::string>{"a", "b", "f", ""});
   CHECK(engines::flag_values(words, "H") == std::vector<std::string>{"c", "d", "e"});
   CHECK(engines::flag_values({"containerd", "-config=x"}, "c").empty());
@@ -91,11 +91,13 @@ TEST_CASE("options in the forms that engines take") {
 TEST_CASE("units: the first folder counts, drop-ins after it, variables and quotes") {
   const TempFolder folder;
   const std::vector<std::string> folders = {folder / "etc", folder / "lib"};
-  folder.write("lib/docker.service", "[Unit]\nExecStart=/usr/bin/crio\n[Service]\nExecStart=/usr/bin/dockerd -H fd://\n");
+  folder.write("lib/docker.service",
+               "[Unit]\nExecStart=/usr/bin/crio\n[Service]\nExecStart=/usr/bin/dockerd -H fd://\n");
   folder.write("lib/other.service", "[Service]\nExecStart=/usr/bin/other\n");
   folder.write("lib/containerd.service", "[Service]\nExecStart=/usr/bin/containerd\n");
-  folder.write("etc/second.service", "[Service]\nEnvironmentFile=-" + folder / "defaults" +
-                                         "\n# a comment\nExecStart=-/usr/bin/dockerd \\\n; another\n  $MORE \"--label=a b\" --x=${ONE}\n");
+  folder.write("etc/second.service",
+               "[Service]\nEnvironmentFile=-" + folder / "defaults" +
+                   "\n# a comment\nExecStart=-/usr/bin/dockerd \\\n; another\n  $MORE \"--label=a b\" --x=${ONE}\n");
   folder.write("defaults", "MORE=\"--add-runtime r=/raw\"\nONE=1\n");
   folder.write("lib/docker.service.d/10.conf", "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd --first\n");
   folder.write("etc/docker.service.d/10.conf", "[Service]\nEnvironment=\"PATH=/a:/b\" X=1\n");
@@ -106,7 +108,8 @@ TEST_CASE("units: the first folder counts, drop-ins after it, variables and quot
   CHECK(units[0].environment.at("PATH") == "/a:/b");
   CHECK(units[0].pid == -1);
   CHECK(units[0].unit == folder / "lib/docker.service");
-  CHECK(units[1].arguments == std::vector<std::string>{"/usr/bin/dockerd", "--add-runtime", "r=/raw", "--label=a b", "--x=1"});
+  CHECK(units[1].arguments ==
+        std::vector<std::string>{"/usr/bin/dockerd", "--add-runtime", "r=/raw", "--label=a b", "--x=1"});
 }
 
 TEST_CASE("what Docker says of its runtimes") {
@@ -132,7 +135,9 @@ TEST_CASE("BuildKit's workers by file and options") {
   CHECK(workers({}).where == config + ": worker.oci.binary");
   CHECK(workers({"--oci-worker-binary=/option"}).oci == std::vector<std::string>{"/option"});
   CHECK(workers({"--oci-worker=false"}).oci.empty());
-  folder.write("buildkitd.toml", "[worker.containerd.runtime]\nname = \"io.containerd.runc.v2\"\n[worker.containerd.runtime.options]\nBinaryName = \"/raw\"\n");
+  folder.write("buildkitd.toml",
+               "[worker.containerd.runtime]\nname = "
+               "\"io.containerd.runc.v2\"\n[worker.containerd.runtime.options]\nBinaryName = \"/raw\"\n");
   CHECK(workers({}).oci == std::vector<std::string>{"buildkit-runc", "runc"});
   CHECK(workers({}).containerd == "/raw");
   CHECK(workers({"--containerd-worker-runtime", "io.containerd.kata.v2"}).containerd == "/raw");

@@ -78,8 +78,10 @@ TEST_CASE("what another process sees, and that our own is no other") {
   CHECK(host::has_our_view(getpid()));
   CHECK_FALSE(host::has_our_view(0x7fffffff));
   if (geteuid() != 0) return;
-  CHECK(host::in_view_of(getpid(), [] { return std::string("answer\0with all", 15); }) == std::string("answer\0with all", 15));
-  CHECK(tests::failure([] { host::in_view_of(getpid(), []() -> std::string { throw std::runtime_error("no luck"); }); })
-            .find("no luck") != std::string::npos);
+  CHECK(host::in_view_of(getpid(), [] { return std::string("answer\0with all", 15); }) ==
+        std::string("answer\0with all", 15));
+  CHECK(tests::failure([] {
+          host::in_view_of(getpid(), []() -> std::string { throw std::runtime_error("no luck"); });
+        }).find("no luck") != std::string::npos);
   CHECK(tests::kind_of_failure([] { host::in_view_of(0x7fffffff, [] { return std::string(); }); }) == "unverifiable");
 }
