@@ -15,6 +15,25 @@
 
 namespace shim {
 
+namespace {
+
+Judgement judge_beside(const Host& host, const host::Process& init, const oci::RuntimeState& state,
+                       const std::optional<std::string>& root, Subject subject, Policy& policy,
+                       const host::Kernel& kernel) {
+  auto exposures = exposures_of_namespaces(init, state, root, policy.settings().engines, kernel, host);
+  auto files = exposures_of_files(init, host);
+  std::move(files.begin(), files.end(), std::back_inserter(exposures));
+  return judge(exposures, std::move(subject), policy);
+}
+
+}  // namespace
+
+Judgement judge_init(const host::Process& init, const oci::RuntimeState& state, const std::optional<std::string>& root,
+                     Subject subject, Policy& policy, const host::Kernel& kernel) {
+  require_sound_settings(policy);
+  return judge_beside(look_at_host(kernel), init, state, root, std::move(subject), policy, kernel);
+}
+
 StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy, const host::Kernel& kernel,
                            const std::optional<host::Error>& objection) {
   StartJudgement start;
@@ -37,10 +56,7 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
     if (objection) throw host::Error(*objection);
     require_sound_settings(policy);
     if (!host) host = look_at_host(kernel);
-    auto exposures = exposures_of_namespaces(*start.init, *state, query.root, policy.settings().engines, kernel, *host);
-    auto files = exposures_of_files(*start.init, *host);
-    std::move(files.begin(), files.end(), std::back_inserter(exposures));
-    start.judgement = judge(exposures, std::move(subject), policy);
+    start.judgement = judge_beside(*host, *start.init, *state, query.root, subject, policy, kernel);
   } catch (const std::exception& thrown) {
     start.judgement = unjudged(std::move(subject), as_error(thrown), policy);
   }
