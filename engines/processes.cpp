@@ -166,7 +166,7 @@ Processes engine_processes(const std::string& proc) {
   if (!folder) throw host::Error(host::ErrorKind::unverifiable, proc + " cannot be read: " + host::reason(errno));
   Processes found;
   while (const dirent* entry = readdir(folder.get())) {
-    const pid_t pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
+    const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
     if (pid <= 0) continue;
     const std::string at = proc + "/" + entry->d_name;
     Process process;

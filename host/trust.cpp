@@ -89,7 +89,7 @@ std::optional<Weakness> privilege_of(const std::string& path) {
 
 std::string shell_word(const std::string& text) {
   constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
-  const std::string shown = printable(text, PATH_MAX);
+  std::string shown = printable(text, PATH_MAX);
   if (!shown.empty() && shown.find_first_not_of(plain) == std::string::npos) return shown;
   std::string word = "'";
   for (const char letter : shown) word += letter == '\'' ? std::string(R"('\'')") : std::string(1, letter);
