@@ -67,6 +67,13 @@ struct ConfigureOptions {
 int configure(const ConfigureOptions& options);
 std::vector<std::string> configurable_engines();
 
+struct DoctorOptions {
+  bool json = false;
+};
+// Finds every way around the shim on this host, and what weakens it. 1: enforcement can be bypassed, or that cannot be
+// told.
+int doctor(const DoctorOptions& options);
+
 struct HardenOptions {
   std::vector<std::string> paths;  // empty: those hardened before, and runc and crun
   std::string runtime;             // the shim; empty: the one beside this program

@@ -149,6 +149,12 @@ void add_configure(CLI::App& app, std::function<int()>& chosen) {
       ->excludes(make_default);
 }
 
+void add_doctor(CLI::App& app, std::function<int()>& chosen) {
+  CLI::App* command = app.add_subcommand("doctor", "Find every way around the shim on this host");
+  const auto options = keep(command, chosen, doctor);
+  add_json(command, options->json, "programs");
+}
+
 void add_harden(CLI::App& app, std::function<int()>& chosen) {
   CLI::App* command = app.add_subcommand("harden", "Put ipcguard-runtime in the place of runc and crun themselves");
   const auto options = keep(command, chosen, harden);
@@ -166,8 +172,8 @@ void add_harden(CLI::App& app, std::function<int()>& chosen) {
 
 void add_commands(CLI::App& app, std::function<int()>& chosen) {
   app.require_subcommand(1);
-  for (const auto add :
-       {add_check, add_audit, add_validate, add_report, add_suggest, add_explain, add_test, add_configure, add_harden})
+  for (const auto add : {add_check, add_audit, add_validate, add_report, add_suggest, add_explain, add_test,
+                         add_configure, add_harden, add_doctor})
     add(app, chosen);
 }
 

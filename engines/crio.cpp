@@ -65,16 +65,15 @@ void walk(const std::string& folder, Layers& layers) {
   }
 }
 
-Layers layers_of(const std::string& root) {
+Layers layers_of(const CrioFiles& files) {
   Layers layers;
-  const CrioFiles files = crio_files(root);
   if (Text text = read_text(files.config)) layers.emplace_back(files.config, std::move(*text));
   walk(files.drop_ins, layers);
   return layers;
 }
 
 Layers others_of(const std::string& root, const std::string& path) {
-  Layers layers = layers_of(root);
+  Layers layers = layers_of(crio_files(root));
   layers.erase(std::remove_if(layers.begin(), layers.end(), [&](const auto& layer) { return layer.first == path; }),
                layers.end());
   return layers;
@@ -163,17 +162,36 @@ Text put(const Text& now, const std::string& path, const Wish& wish, const std::
   return made;
 }
 
-}  // namespace
-
-Registrations crio_registrations(const std::string& root) {
-  const Config config = merged(layers_of(root));
+Registrations registrations_in(const Layers& layers, const std::string& root) {
+  const Config config = merged(layers);
   const std::string standard = default_in(config, root);
   Registrations registrations;
-  for (const auto& [name, runtime] : config.runtimes)
+  for (const auto& [name, runtime] : config.runtimes) {
     registrations.push_back({name, path_of(config, name), runtime.where, name == standard});
+    // By platform, in the place of that one.
+    if (const toml::table* paths = runtime.table["platform_runtime_paths"].as_table())
+      for (const auto& [platform, path] : *paths)
+        registrations.push_back({name, path.value_or(std::string()), runtime.where, name == standard});
+  }
   const std::string builtin = builtin_default(root);
   if (config.find(builtin) == nullptr) registrations.push_back({builtin, builtin, "built in", builtin == standard});
   return registrations;
+}
+
+}  // namespace
+
+Registrations crio_registrations(const std::string& root) {
+  return registrations_in(layers_of(crio_files(root)), root);
+}
+
+Registrations crio_registrations(const std::string& config, const std::string& drop_ins) {
+  return registrations_in(layers_of({config, drop_ins}), {});
+}
+
+std::vector<std::string> crio_layers(const std::string& config, const std::string& drop_ins) {
+  std::vector<std::string> paths;
+  for (const auto& [path, text] : layers_of({config, drop_ins})) paths.push_back(path);
+  return paths;
 }
 
 Plan crio_plan(const Wish& wish) {

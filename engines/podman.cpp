@@ -176,10 +176,8 @@ Text put(const Text& now, const std::string& path, const Wish& wish, const std::
   return made;
 }
 
-}  // namespace
-
-Registrations podman_registrations(const std::string& root) {
-  const Config config = merged(layers_of(root));
+Registrations registrations_in(const Layers& layers, const std::string& root) {
+  const Config config = merged(layers);
   const std::string standard = default_in(config, root);
   Registrations registrations;
   const auto add = [&](const std::string& name, const std::string& where) {
@@ -194,6 +192,17 @@ Registrations podman_registrations(const std::string& root) {
   std::for_each(others.begin(), others.end(), add_builtin);
   if (standard.find('/') != std::string::npos) add(standard, config.runtime_where);
   return registrations;
+}
+
+}  // namespace
+
+Registrations podman_registrations(const std::string& root) { return registrations_in(layers_of(root), root); }
+
+Registrations podman_registrations(const std::vector<std::string>& files) {
+  Layers layers;
+  for (const std::string& path : files)
+    if (Text text = read_text(path)) layers.emplace_back(path, std::move(*text));
+  return registrations_in(layers, {});
 }
 
 Plan podman_plan(const Wish& wish) {

@@ -9,8 +9,14 @@
 #include <vector>
 
 #include "engines/plan.h"
+#include "host/error.h"
+#include "host/text.h"
 
 namespace engines {
+
+// How values are written: strings between double quotes, as everybody does.
+inline constexpr toml::format_flags plain_strings =
+    toml::default_formatter::default_flags & ~toml::format_flags::allow_literal_strings;
 
 // The text of the file `name`. Throws Error (invalid_config), with line and column.
 toml::table parse_toml(std::string_view text, const std::string& name);
