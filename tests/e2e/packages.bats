@@ -1,0 +1,254 @@
+#!/usr/bin/env bats
+# The .deb and the .rpm: what is in them, and that they install, upgrade, remove and purge with the operator's files kept.
+#
+# Each test has a mount and a PID namespace of its own, held open by a sleeping process (the holder), in which /etc, /usr and
+# /var are writable overlays of the host's, /run is empty, and dpkg and rpm have empty databases: the host's are never touched.
+
+bats_require_minimum_version 1.5.0
+
+SETTINGS=/etc/ipcguard/config.json
+SYSTEM_PODS=/etc/ipcguard/allowlist.d/kubernetes-system.json
+
+setup_file() {
+    local repository tool
+    [ "$(id -u)" = 0 ] || { echo 'these tests need root' >&2; return 1; }
+    for tool in cmake cpack dpkg dpkg-deb rpm rpmbuild jq nsenter runc setpriv unshare; do
+        command -v "$tool" >/dev/null || { echo "$tool is missing" >&2; return 1; }
+    done
+    repository=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    export PACKAGES=$BATS_FILE_TMPDIR/packages
+    # What `cpack -G` does in the build's folder, with the packages and the staging elsewhere.
+    cmake --build "$repository/build/release" --target compressed >&2
+    for generator in DEB RPM; do
+        (cd "$repository/build/release" && cpack -G $generator -B "$PACKAGES" >&2)
+    done
+    export DEB RPM NEWER
+    DEB=$(compgen -G "$PACKAGES/ipcguard_*.deb")
+    RPM=$(compgen -G "$PACKAGES/ipcguard-*.rpm")
+    NEWER=$BATS_FILE_TMPDIR/newer.deb
+    make_newer
+}
+
+# The same package of a later version: the programs and both policy files have changed.
+make_newer() {
+    local tree=$BATS_FILE_TMPDIR/tree
+    dpkg-deb -R "$DEB" "$tree"
+    sed -i 's/^Version: .*/Version: 9.9/' "$tree/DEBIAN/control"
+    printf '\n' | tee -a "$tree/usr/bin/ipcguard" "$tree/usr/bin/ipcguard-runtime" "$tree$SETTINGS" >>"$tree$SYSTEM_PODS"
+    (cd "$tree" && find etc usr -type f -exec md5sum {} + >DEBIAN/md5sums)
+    dpkg-deb -b -Zgzip -z1 "$tree" "$NEWER" >&2
+}
+
+setup() {
+    # shellcheck disable=SC2016
+    setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child --mount-proc -- bash -ec '
+        for directory in etc usr var; do
+            mkdir -p "$1/$directory/upper" "$1/$directory/work"
+            mount -t overlay -o "lowerdir=/$directory,upperdir=$1/$directory/upper,workdir=$1/$directory/work" \
+                overlay "/$directory"
+        done
+        mount -t tmpfs tmpfs /run
+        rm -rf /etc/docker /etc/ipcguard /etc/logrotate.d/ipcguard /var/lib/ipcguard /var/log/ipcguard /usr/local/bin/ipcguard* \
+            /usr/bin/ipcguard*
+        mkdir -p /etc/docker "$1/dpkg/info" "$1/dpkg/updates" "$1/dpkg/triggers"
+        touch "$1/dpkg/status" "$1/dpkg/available"
+        mount --bind "$1/dpkg" /var/lib/dpkg
+        : >"$1/ready"
+        exec sleep infinity
+    ' holder "$BATS_TEST_TMPDIR" </dev/null >"$BATS_TEST_TMPDIR/holder.log" 2>&1 3>&- &
+    UNSHARE=$!
+    wait_until test -e "$BATS_TEST_TMPDIR/ready" || { cat "$BATS_TEST_TMPDIR/holder.log"; return 1; }
+    HOLDER=$(<"/proc/$UNSHARE/task/$UNSHARE/children")
+    HOLDER=${HOLDER% }
+}
+
+teardown() {
+    kill -KILL "$UNSHARE" # and all with it
+    wait "$UNSHARE" 2>/dev/null || :
+}
+
+wait_until() { # COMMAND...: for at most 60 seconds
+    local tries
+    for ((tries = 0; tries < 600; tries++)); do
+        if "$@"; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+
+inside() { nsenter --target "$HOLDER" --mount --pid --wdns=/ -- "$@"; }
+put() { inside tee "$1" >/dev/null; }
+dpkg_() { inside env DEBIAN_FRONTEND=noninteractive dpkg --force-confold "$@" </dev/null; }
+rpm_() { inside rpm --dbpath /run/rpm --force-debian "$@"; }
+has() { [[ $output == *"$1"* ]] || { echo "no '$1' in: $output"; return 1; }; }
+absent() { local path; for path; do inside test ! -e "$path" || { echo "$path is there"; return 1; }; done; }
+there() { local path; for path; do inside test -e "$path" || { echo "$path is not there"; return 1; }; done; }
+installed_is() { [ "$(inside dpkg-query -W -f '${Status} ${Version}' ipcguard)" = "$1" ]; }
+
+# --- the .deb ---
+
+@test "the .deb depends on nothing, and has root's files with safe modes" {
+    run -0 dpkg-deb -f "$DEB" Depends Pre-Depends
+    [ -z "$output" ]
+    run -0 dpkg-deb -f "$DEB" Recommends
+    [ "$output" = 'runc | crun' ]
+    run -0 dpkg-deb -c "$DEB"
+    [ -z "$(grep -vE '^[-dl][rwx-]{3}[r-]-[x-][r-]-[x-] root/root ' <<<"$output")" ] || { echo "$output"; return 1; }
+    has './usr/bin/ipcguard-runtime'
+    has './usr/share/man/man8/ipcguard-runtime.8.gz'
+    has './usr/share/man/man8/ipcguard.8.gz'
+    has './usr/share/man/man5/ipcguard.json.5.gz'
+    has './usr/share/man/man5/ipcguard-allowlist.5.gz'
+    has './usr/share/bash-completion/completions/ipcguard'
+    run ldd "$BATS_FILE_TMPDIR/tree/usr/bin/ipcguard-runtime" "$BATS_FILE_TMPDIR/tree/usr/bin/ipcguard"
+    [ "$(grep -c 'not a dynamic executable' <<<"$output")" = 2 ]
+}
+
+@test "every file below /etc is a conffile, and nothing else" {
+    local files
+    files=$(dpkg-deb -c "$DEB" | awk '/^-/ { print substr($6, 2) }' | grep ^/etc/ | sort)
+    dpkg-deb -I "$DEB" conffiles >"$BATS_TEST_TMPDIR/conffiles"
+    [ "$(sort "$BATS_TEST_TMPDIR/conffiles")" = "$files" ]
+}
+
+@test "installed, it works, and nothing is configured by itself" {
+    run -0 dpkg_ -i "$DEB"
+    has "no engine uses it yet: see 'ipcguard configure --help'"
+    installed_is 'install ok installed 1.0.0'
+    [ "$(inside stat -c '%a %U' /var/log/ipcguard /etc/ipcguard /etc/ipcguard/allowlist.d $SETTINGS | tr '\n' ,)" = '750 root,755 root,755 root,644 root,' ]
+    run -0 inside ipcguard validate
+    absent /etc/docker/daemon.json /var/lib/ipcguard
+    run -0 inside ipcguard-runtime --version # passed on
+    has runc
+    run -0 inside man --warnings -w 8 ipcguard
+    [ "$output" = /usr/share/man/man8/ipcguard.8.gz ]
+}
+
+@test "an upgrade keeps changed settings, and does not put back exceptions that were deleted" {
+    dpkg_ -i "$DEB"
+    echo '{ "mode": "audit" }' | put $SETTINGS
+    inside rm $SYSTEM_PODS
+    echo '{ "exceptions": [] }' | put /etc/ipcguard/allowlist.d/mine.json
+    run -0 dpkg_ -i "$NEWER"
+    installed_is 'install ok installed 9.9'
+    [[ $output != *'no engine uses it yet'* ]]
+    [ "$(inside cat $SETTINGS)" = '{ "mode": "audit" }' ]
+    absent $SYSTEM_PODS
+    there /etc/ipcguard/allowlist.d/mine.json
+    # Files that dpkg leaves beside them are not read as exceptions.
+    run -0 inside ipcguard validate
+    # The other way round, and again.
+    run -0 dpkg_ -i "$DEB"
+    run -0 dpkg_ -i "$DEB"
+    absent $SYSTEM_PODS
+    [ "$(inside cat $SETTINGS)" = '{ "mode": "audit" }' ]
+}
+
+@test "an upgrade replaces what nobody changed" {
+    dpkg_ -i "$DEB"
+    run -0 dpkg_ -i "$NEWER"
+    inside cmp "$BATS_FILE_TMPDIR/tree$SETTINGS" $SETTINGS
+    inside cmp "$BATS_FILE_TMPDIR/tree$SYSTEM_PODS" $SYSTEM_PODS
+    run -0 inside ipcguard validate
+}
+
+@test "removed, settings and logs stay; purged, nothing does; a new start is a first one" {
+    dpkg_ -i "$DEB"
+    echo '{}' | put /var/log/ipcguard/decisions.jsonl
+    echo '{ "exceptions": [] }' | put /etc/ipcguard/allowlist.d/mine.json
+    run -0 dpkg_ -r ipcguard
+    absent /usr/bin/ipcguard /usr/bin/ipcguard-runtime /usr/share/doc/ipcguard /usr/share/man/man8/ipcguard.8.gz
+    there $SETTINGS $SYSTEM_PODS /etc/ipcguard/allowlist.d/mine.json /var/log/ipcguard/decisions.jsonl
+    run -0 dpkg_ -i "$DEB"
+    there /usr/bin/ipcguard
+    inside mkdir /var/lib/ipcguard
+    run -0 dpkg_ -P ipcguard
+    absent /etc/ipcguard /var/log/ipcguard /var/lib/ipcguard /etc/logrotate.d/ipcguard /usr/bin/ipcguard
+    [ -z "$(inside find /etc /usr /var -path /var/lib/dpkg -prune -o -name '*ipcguard*' -newer "$BATS_TEST_TMPDIR/ready" -print)" ]
+    run -0 dpkg_ -i "$DEB"
+    there $SYSTEM_PODS
+}
+
+@test "beside an installation by install.sh it is refused" {
+    inside mkdir -p /var/lib/ipcguard
+    inside touch /var/lib/ipcguard/manifest
+    run -1 dpkg_ -i "$DEB"
+    has "run 'install.sh --uninstall' first"
+    absent /usr/bin/ipcguard
+}
+
+@test "what does not fit this host is said, and the settings are left alone" {
+    inside rm -f /usr/bin/runc /usr/sbin/runc
+    run -0 dpkg_ -i "$DEB"
+    has 'there is no /usr/bin/runc: name'
+    echo '{ "runtimes": { "default": "/usr/bin/crun" } }' | put $SETTINGS
+    run -0 dpkg_ -i "$NEWER"
+    [[ $output != *'there is no /usr/bin/runc'* ]]
+    echo '{ "mode": 1 }' | put $SETTINGS
+    run -0 dpkg_ -i "$DEB"
+    has "'ipcguard validate' finds mistakes"
+    [ "$(inside cat $SETTINGS)" = '{ "mode": 1 }' ]
+}
+
+# --- removal with engines and containers ---
+
+@test "removal is refused while a container needs the shim to be stopped, and names it" {
+    dpkg_ -i "$DEB"
+    local task=/run/containerd/io.containerd.runtime.v2.task/k8s.io/0123456789abcdef
+    inside mkdir -p $task
+    printf /usr/bin/ipcguard-runtime | put $task/runtime
+    run -1 dpkg_ -r ipcguard
+    has 'these containers need it to be stopped'
+    has ': 0123456789ab'
+    there /usr/bin/ipcguard-runtime
+    installed_is 'deinstall ok installed 1.0.0' # what was asked for, and what is
+    printf /usr/bin/runc | put $task/runtime
+    # Podman's and CRI-O's, by the arguments of conmon.
+    printf '#!/bin/bash\nread -rt 300 <> <(:)\n' | put /run/conmon
+    inside chmod +x /run/conmon
+    inside /run/conmon --api-version 1 -c fedcba9876543210 -u x -r /usr/bin/ipcguard-runtime -b /x </dev/null 3>&- &
+    wait_until inside pgrep -x conmon
+    run -1 dpkg_ -r ipcguard
+    has ': fedcba987654'
+    inside pkill -x conmon # of this PID namespace
+    wait_until inside sh -c '! pgrep -x conmon'
+    run -0 dpkg_ -r ipcguard
+    absent /usr/bin/ipcguard-runtime
+}
+
+# --- the .rpm ---
+
+@test "the .rpm has the same files, root's, and its policy files are the operator's" {
+    local files
+    files=$(dpkg-deb -c "$DEB" | awk '/^-/ { print substr($6, 2) }' | grep -v /lintian/ | sort)
+    [ "$(rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$RPM" | sed -n 's/^-[rwx-]* //p' | sort)" = "$files" ]
+    run -0 rpm -qp --qf '[%{FILENAMES} %{FILEFLAGS:fflags}\n]' "$RPM"
+    has "$SETTINGS cn"
+    has "$SYSTEM_PODS cmn"
+    has '/etc/logrotate.d/ipcguard cn'
+    [ "$(rpm -qp --qf '[%{FILEUSERNAME} %{FILEGROUPNAME}\n]' "$RPM" | sort -u)" = 'root root' ]
+    run -0 rpm -qpR "$RPM"
+    [ -z "$(grep -vE '^rpmlib|^/bin/sh$|^\(runc or crun\)$' <<<"$output")" ] || { echo "$output"; return 1; }
+    [ "$(rpm -qp --recommends "$RPM")" = '(runc or crun)' ]
+}
+
+@test "the .rpm installs, upgrades and is erased with the operator's files kept" {
+    run -0 rpm_ -i --nodeps "$RPM"
+    has 'no engine uses it yet'
+    run -0 inside ipcguard validate
+    [ "$(inside stat -c %a /var/log/ipcguard)" = 750 ]
+    echo '{ "mode": "audit" }' | put $SETTINGS
+    inside rm $SYSTEM_PODS
+    run -0 rpm_ -U --nodeps --replacepkgs "$RPM"
+    [ "$(inside cat $SETTINGS)" = '{ "mode": "audit" }' ]
+    absent $SYSTEM_PODS
+    inside mkdir -p /run/containerd/io.containerd.runtime.v2.task/default/x
+    printf /usr/bin/ipcguard-runtime | put /run/containerd/io.containerd.runtime.v2.task/default/x/runtime
+    run ! rpm_ -e ipcguard
+    has 'is not removed: these containers'
+    there /usr/bin/ipcguard-runtime
+    inside rm -r /run/containerd
+    run -0 rpm_ -e ipcguard
+    absent /usr/bin/ipcguard-runtime /usr/share/doc/ipcguard
+    [ "$(inside cat $SETTINGS.rpmsave)" = '{ "mode": "audit" }' ]
+}
