@@ -51,4 +51,13 @@ struct TestOptions {
 // Decides the cases in `files` by a policy, and tells where that is not what they expect.
 int test(const TestOptions& options);
 
+struct ConfigureOptions {
+  std::string engine;
+  std::string name, runtime, config;  // empty: the default, or to remove what was asked for
+  bool make_default = false, dry_run = false, remove = false;
+};
+// Registers ipcguard-runtime with an engine, or takes it out again.
+int configure(const ConfigureOptions& options);
+std::vector<std::string> configurable_engines();
+
 }  // namespace admin
