@@ -12,7 +12,7 @@ SYSTEM_PODS=/etc/ipcguard/allowlist.d/kubernetes-system.json
 setup_file() {
     local repository tool
     [ "$(id -u)" = 0 ] || { echo 'these tests need root' >&2; return 1; }
-    for tool in cmake cpack dpkg dpkg-deb rpm rpmbuild jq nsenter runc setpriv unshare; do
+    for tool in cmake cpack docker dockerd dpkg dpkg-deb rpm rpmbuild jq nsenter runc setpriv unshare /bin/busybox; do
         command -v "$tool" >/dev/null || { echo "$tool is missing" >&2; return 1; }
     done
     repository=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -53,10 +53,13 @@ setup() {
         mkdir -p /etc/docker "$1/dpkg/info" "$1/dpkg/updates" "$1/dpkg/triggers"
         touch "$1/dpkg/status" "$1/dpkg/available"
         mount --bind "$1/dpkg" /var/lib/dpkg
+        # crun does not work with the hybrid hierarchy; without this mount it is a plain version 1.
+        if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
         : >"$1/ready"
         exec sleep infinity
     ' holder "$BATS_TEST_TMPDIR" </dev/null >"$BATS_TEST_TMPDIR/holder.log" 2>&1 3>&- &
     UNSHARE=$!
+    CGROUP_PARENT=ipcguard-packages-test-$UNSHARE
     wait_until test -e "$BATS_TEST_TMPDIR/ready" || { cat "$BATS_TEST_TMPDIR/holder.log"; return 1; }
     HOLDER=$(<"/proc/$UNSHARE/task/$UNSHARE/children")
     HOLDER=${HOLDER% }
@@ -65,6 +68,12 @@ setup() {
 teardown() {
     kill -KILL "$UNSHARE" # and all with it
     wait "$UNSHARE" 2>/dev/null || :
+    wait_until no_cgroups
+}
+
+no_cgroups() {
+    find /sys/fs/cgroup -depth -type d -path "*/$CGROUP_PARENT*" -exec rmdir {} + 2>/dev/null
+    [ -z "$(find /sys/fs/cgroup -type d -name "$CGROUP_PARENT*")" ]
 }
 
 wait_until() { # COMMAND...: for at most 60 seconds
@@ -84,6 +93,25 @@ has() { [[ $output == *"$1"* ]] || { echo "no '$1' in: $output"; return 1; }; }
 absent() { local path; for path; do inside test ! -e "$path" || { echo "$path is there"; return 1; }; done; }
 there() { local path; for path; do inside test -e "$path" || { echo "$path is not there"; return 1; }; done; }
 installed_is() { [ "$(inside dpkg-query -W -f '${Status} ${Version}' ipcguard)" = "$1" ]; }
+
+docker_() { inside /usr/bin/docker "$@"; }
+
+start_dockerd() {
+    nsenter --target "$HOLDER" --mount --pid --wdns=/ -- /usr/sbin/dockerd --bridge=none --iptables=false --ip6tables=false \
+        --data-root "$BATS_TEST_TMPDIR/docker" --cgroup-parent "/$CGROUP_PARENT" \
+        </dev/null >"$BATS_TEST_TMPDIR/dockerd.log" 2>&1 3>&- &
+    wait_until docker_answers || { tail -n 20 "$BATS_TEST_TMPDIR/dockerd.log"; return 1; }
+    mkdir -p "$BATS_TEST_TMPDIR/image/bin"
+    cp /bin/busybox "$BATS_TEST_TMPDIR/image/bin/sleep"
+    tar -C "$BATS_TEST_TMPDIR/image" -c . | docker_ import - test:latest >/dev/null
+}
+
+docker_answers() { docker_ info >/dev/null 2>&1; }
+
+stop_dockerd() {
+    inside pkill -x dockerd # of this PID namespace
+    wait_until inside sh -c '! pgrep -x "dockerd|containerd"'
+}
 
 # --- the .deb ---
 
@@ -192,18 +220,61 @@ installed_is() { [ "$(inside dpkg-query -W -f '${Status} ${Version}' ipcguard)" 
 
 # --- removal with engines and containers ---
 
-@test "removal is refused while a container needs the shim to be stopped, and names it" {
+@test "removed on a real Docker: refused while a container needs it, then Docker is as it was" {
+    local before=$'{\n    "debug":false, "labels": [ "a=b" ] }\n'
+    printf '%s' "$before" | put /etc/docker/daemon.json
     dpkg_ -i "$DEB"
-    local task=/run/containerd/io.containerd.runtime.v2.task/k8s.io/0123456789abcdef
-    inside mkdir -p $task
-    printf /usr/bin/ipcguard-runtime | put $task/runtime
+    start_dockerd
+    run -0 inside ipcguard configure docker --default
+    run -125 docker_ run --rm --network none --ipc=host test sleep 1000
+    has 'ipcguard: refused: '
+    run -0 docker_ run -d --name guarded --network none test sleep 1000
+    local id=$output
     run -1 dpkg_ -r ipcguard
     has 'these containers need it to be stopped'
-    has ': 0123456789ab'
-    there /usr/bin/ipcguard-runtime
+    has ": ${id:0:12}"
     installed_is 'deinstall ok installed 1.0.0' # what was asked for, and what is
-    printf /usr/bin/runc | put $task/runtime
-    # Podman's and CRI-O's, by the arguments of conmon.
+    there /usr/bin/ipcguard-runtime
+    inside jq -e '."default-runtime" == "ipcguard"' /etc/docker/daemon.json
+    # An upgrade is no removal: what was registered and runs goes on.
+    run -0 dpkg_ -i "$NEWER"
+    run -0 docker_ stop -t 0 guarded
+    run -0 dpkg_ -r ipcguard
+    absent /usr/bin/ipcguard-runtime
+    inside cmp /etc/docker/daemon.json - <<<"${before%$'\n'}"
+    run -0 docker_ run --rm --network none test sleep 0
+    [ "$(docker_ info --format '{{.DefaultRuntime}}')" = runc ]
+}
+
+@test "removed with a Docker that is not running: it finds its old file" {
+    dpkg_ -i "$DEB"
+    run -0 inside ipcguard configure docker --default
+    there /etc/docker/daemon.json
+    run -0 dpkg_ -P ipcguard
+    absent /etc/docker/daemon.json /usr/bin/ipcguard-runtime /etc/ipcguard /var/lib/ipcguard
+}
+
+@test "removal is refused, with all of the package there, while an engine's file cannot be written; then it works" {
+    dpkg_ -i "$DEB"
+    # A disk that will be full.
+    inside mount -t tmpfs -o size=64k tmpfs /etc/docker
+    printf '{ "debug": false }' | put /etc/docker/daemon.json
+    run -0 inside ipcguard configure docker --default
+    inside cp /etc/docker/daemon.json /run/registered.json
+    run inside dd if=/dev/zero of=/etc/docker/ballast bs=1k
+    run -1 dpkg_ -r ipcguard
+    has "is not removed: it could not be taken out of docker's configuration"
+    inside cmp /etc/docker/daemon.json /run/registered.json
+    there /usr/bin/ipcguard-runtime /usr/bin/ipcguard /usr/share/doc/ipcguard/README.md
+    inside rm /etc/docker/ballast
+    run -0 dpkg_ -r ipcguard
+    [ "$(inside cat /etc/docker/daemon.json)" = '{ "debug": false }' ]
+    absent /usr/bin/ipcguard-runtime
+}
+
+@test "removal is refused while Podman or CRI-O need the shim to stop a container" {
+    dpkg_ -i "$DEB"
+    # A conmon with the arguments that they give to it.
     printf '#!/bin/bash\nread -rt 300 <> <(:)\n' | put /run/conmon
     inside chmod +x /run/conmon
     inside /run/conmon --api-version 1 -c fedcba9876543210 -u x -r /usr/bin/ipcguard-runtime -b /x </dev/null 3>&- &
