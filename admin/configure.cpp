@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "admin/commands.h"
+#include "engines/containerd.h"
 #include "engines/docker.h"
 #include "host/error.h"
 #include "host/text.h"
@@ -22,6 +23,7 @@ struct Engine {
 };
 constexpr std::array known = {
     Engine{"docker", engines::docker_plan},
+    Engine{"containerd", engines::containerd_plan},
 };
 
 // The shim that was installed with this program.

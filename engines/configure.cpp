@@ -109,6 +109,7 @@ Notes carry_out(const Plan& plan, const Wish& wish) {
   if (plan.accept && !changes.empty()) plan.accept(changes);
   if (!wish.remove) {
     record.wish = wish;
+    if (!plan.config.empty()) record.wish.config = plan.config;
     return put(plan, steps, record);
   }
   Notes notes = take(plan, steps, record);

@@ -47,6 +47,7 @@ using Notes = std::vector<std::string>;
 
 struct Plan {
   std::string engine;       // "docker": also the name of the folder that the record is in
+  std::string config;       // where the wish's file turned out to be, kept for taking it back; may be empty
   std::vector<Edit> edits;  // written in this order, and taken back in the reverse one
   Notes remarks;            // that are due whatever has to be changed
   // Asks the engine's own checker before anything is written; throws Error where it does not accept the files. May be
