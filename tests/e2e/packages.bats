@@ -1,30 +1,20 @@
 #!/usr/bin/env bats
 # The .deb and the .rpm: what is in them, and that they install, upgrade, remove and purge with the operator's files kept.
-#
-# Each test has a mount and a PID namespace of its own, held open by a sleeping process (the holder), in which /etc, /usr and
-# /var are writable overlays of the host's, /run is empty, and dpkg and rpm have empty databases: the host's are never touched.
 
 bats_require_minimum_version 1.5.0
+load ../lib/own_host.bash
 
 SETTINGS=/etc/ipcguard/config.json
 SYSTEM_PODS=/etc/ipcguard/allowlist.d/kubernetes-system.json
 
 setup_file() {
-    local repository tool
+    local tool
     [ "$(id -u)" = 0 ] || { echo 'these tests need root' >&2; return 1; }
     for tool in cmake cpack docker dockerd dpkg dpkg-deb rpm rpmbuild jq nsenter runc setpriv unshare /bin/busybox; do
         command -v "$tool" >/dev/null || { echo "$tool is missing" >&2; return 1; }
     done
-    repository=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-    export PACKAGES=$BATS_FILE_TMPDIR/packages
-    # What `cpack -G` does in the build's folder, with the packages and the staging elsewhere.
-    cmake --build "$repository/build/release" --target compressed >&2
-    for generator in DEB RPM; do
-        (cd "$repository/build/release" && cpack -G $generator -B "$PACKAGES" >&2)
-    done
-    export DEB RPM NEWER
-    DEB=$(compgen -G "$PACKAGES/ipcguard_*.deb")
-    RPM=$(compgen -G "$PACKAGES/ipcguard-*.rpm")
+    build_packages "$BATS_FILE_TMPDIR/packages"
+    export NEWER
     NEWER=$BATS_FILE_TMPDIR/newer.deb
     make_newer
 }
@@ -39,79 +29,12 @@ make_newer() {
     dpkg-deb -b -Zgzip -z1 "$tree" "$NEWER" >&2
 }
 
-setup() {
-    # shellcheck disable=SC2016
-    setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child --mount-proc -- bash -ec '
-        for directory in etc usr var; do
-            mkdir -p "$1/$directory/upper" "$1/$directory/work"
-            mount -t overlay -o "lowerdir=/$directory,upperdir=$1/$directory/upper,workdir=$1/$directory/work" \
-                overlay "/$directory"
-        done
-        mount -t tmpfs tmpfs /run
-        rm -rf /etc/docker /etc/ipcguard /etc/logrotate.d/ipcguard /var/lib/ipcguard /var/log/ipcguard /usr/local/bin/ipcguard* \
-            /usr/bin/ipcguard*
-        mkdir -p /etc/docker "$1/dpkg/info" "$1/dpkg/updates" "$1/dpkg/triggers"
-        touch "$1/dpkg/status" "$1/dpkg/available"
-        mount --bind "$1/dpkg" /var/lib/dpkg
-        # crun does not work with the hybrid hierarchy; without this mount it is a plain version 1.
-        if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
-        : >"$1/ready"
-        exec sleep infinity
-    ' holder "$BATS_TEST_TMPDIR" </dev/null >"$BATS_TEST_TMPDIR/holder.log" 2>&1 3>&- &
-    UNSHARE=$!
-    CGROUP_PARENT=ipcguard-packages-test-$UNSHARE
-    wait_until test -e "$BATS_TEST_TMPDIR/ready" || { cat "$BATS_TEST_TMPDIR/holder.log"; return 1; }
-    HOLDER=$(<"/proc/$UNSHARE/task/$UNSHARE/children")
-    HOLDER=${HOLDER% }
-}
+setup() { own_host_start; }
+teardown() { own_host_stop; }
 
-teardown() {
-    kill -KILL "$UNSHARE" # and all with it
-    wait "$UNSHARE" 2>/dev/null || :
-    wait_until no_cgroups
-}
-
-no_cgroups() {
-    find /sys/fs/cgroup -depth -type d -path "*/$CGROUP_PARENT*" -exec rmdir {} + 2>/dev/null
-    [ -z "$(find /sys/fs/cgroup -type d -name "$CGROUP_PARENT*")" ]
-}
-
-wait_until() { # COMMAND...: for at most 60 seconds
-    local tries
-    for ((tries = 0; tries < 600; tries++)); do
-        if "$@"; then return 0; fi
-        sleep 0.1
-    done
-    return 1
-}
-
-inside() { nsenter --target "$HOLDER" --mount --pid --wdns=/ -- "$@"; }
-put() { inside tee "$1" >/dev/null; }
 dpkg_() { inside env DEBIAN_FRONTEND=noninteractive dpkg --force-confold "$@" </dev/null; }
 rpm_() { inside rpm --dbpath /run/rpm --force-debian "$@"; }
-has() { [[ $output == *"$1"* ]] || { echo "no '$1' in: $output"; return 1; }; }
-absent() { local path; for path; do inside test ! -e "$path" || { echo "$path is there"; return 1; }; done; }
-there() { local path; for path; do inside test -e "$path" || { echo "$path is not there"; return 1; }; done; }
 installed_is() { [ "$(inside dpkg-query -W -f '${Status} ${Version}' ipcguard)" = "$1" ]; }
-
-docker_() { inside /usr/bin/docker "$@"; }
-
-start_dockerd() {
-    nsenter --target "$HOLDER" --mount --pid --wdns=/ -- /usr/sbin/dockerd --bridge=none --iptables=false --ip6tables=false \
-        --data-root "$BATS_TEST_TMPDIR/docker" --cgroup-parent "/$CGROUP_PARENT" \
-        </dev/null >"$BATS_TEST_TMPDIR/dockerd.log" 2>&1 3>&- &
-    wait_until docker_answers || { tail -n 20 "$BATS_TEST_TMPDIR/dockerd.log"; return 1; }
-    mkdir -p "$BATS_TEST_TMPDIR/image/bin"
-    cp /bin/busybox "$BATS_TEST_TMPDIR/image/bin/sleep"
-    tar -C "$BATS_TEST_TMPDIR/image" -c . | docker_ import - test:latest >/dev/null
-}
-
-docker_answers() { docker_ info >/dev/null 2>&1; }
-
-stop_dockerd() {
-    inside pkill -x dockerd # of this PID namespace
-    wait_until inside sh -c '! pgrep -x "dockerd|containerd"'
-}
 
 # --- the .deb ---
 
