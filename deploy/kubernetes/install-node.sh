@@ -53,8 +53,8 @@ place_policy() {
         esac
     done
     chmod -R go-w "$work/new"
-    if ! "$package/usr/bin/ipcguard" validate --config "$work/new/config.json" --allowlist "$work/new/allowlist.d"; then
-        say "the ConfigMap has mistakes, so the policy stays as it is"
+    if ! mistakes=$("$package/usr/bin/ipcguard" validate --config "$work/new/config.json" --allowlist "$work/new/allowlist.d"); then
+        say "the ConfigMap has mistakes, so the policy stays as it is: $mistakes"
         return 1
     fi
     for file in "$work"/new/allowlist.d/*.json; do

@@ -10,7 +10,7 @@ own_host_start() {
             mount -t overlay -o "lowerdir=/$directory,upperdir=$1/$directory/upper,workdir=$1/$directory/work" \
                 overlay "/$directory"
         done
-        mount -t tmpfs tmpfs /run
+        mount -t tmpfs -o mode=755 tmpfs /run
         rm -rf /etc/docker /etc/ipcguard /etc/logrotate.d/ipcguard /var/lib/ipcguard /var/log/ipcguard /opt/ipcguard \
             /usr/local/bin/ipcguard* /usr/bin/ipcguard*
         mkdir -p /etc/docker "$1/dpkg/info" "$1/dpkg/updates" "$1/dpkg/triggers"
