@@ -1,15 +1,15 @@
 // Registers the shim with an engine, or takes it out again. What is particular to an engine is in engines/.
 #include "engines/configure.h"
 
-#include <unistd.h>
-
 #include <array>
-#include <filesystem>
 #include <iostream>
 
 #include "admin/commands.h"
+#include "admin/installed.h"
 #include "engines/containerd.h"
+#include "engines/crio.h"
 #include "engines/docker.h"
+#include "engines/podman.h"
 #include "host/error.h"
 #include "host/text.h"
 
@@ -24,22 +24,9 @@ struct Engine {
 constexpr std::array known = {
     Engine{"docker", engines::docker_plan},
     Engine{"containerd", engines::containerd_plan},
+    Engine{"crio", engines::crio_plan},
+    Engine{"podman", engines::podman_plan},
 };
-
-// The shim that was installed with this program.
-std::string installed_shim() {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error && std::filesystem::exists(self.parent_path() / "ipcguard-runtime", error))
-    return (self.parent_path() / "ipcguard-runtime").string();
-  return "/usr/local/bin/ipcguard-runtime";
-}
-
-void must_be_program(const std::string& path) {
-  if (std::filesystem::is_regular_file(path) && access(path.c_str(), X_OK) == 0) return;
-  throw host::Error(host::ErrorKind::invalid_config,
-                    "there is no program at " + host::quoted(path) + "; say where ipcguard-runtime is with --runtime");
-}
 
 engines::Wish wish_of(const ConfigureOptions& options) {
   engines::Wish wish;
@@ -49,8 +36,7 @@ engines::Wish wish_of(const ConfigureOptions& options) {
   if (!options.config.empty()) wish.config = options.config;
   wish.make_default = options.make_default;
   wish.remove = options.remove;
-  if (wish.shim.empty()) wish.shim = installed_shim();
-  if (!options.remove) must_be_program(wish.shim);
+  wish.shim = shim_or_installed(wish.shim, !options.remove);
   return wish;
 }
 

@@ -141,11 +141,31 @@ void add_configure(CLI::App& app, std::function<int()>& chosen) {
       ->excludes(make_default);
 }
 
+void add_doctor(CLI::App& app, std::function<int()>& chosen) {
+  CLI::App* command = app.add_subcommand("doctor", "Find every way around the shim on this host");
+  const auto options = keep(command, chosen, doctor);
+  add_json(command, options->json, "programs");
+}
+
+void add_harden(CLI::App& app, std::function<int()>& chosen) {
+  CLI::App* command = app.add_subcommand("harden", "Put ipcguard-runtime in the place of runc and crun themselves");
+  const auto options = keep(command, chosen, harden);
+  command
+      ->add_option("PATH", options->paths,
+                   "The runtimes (default: those hardened before, runc and crun where they are)")
+      ->check(absolute_path);
+  command->add_option("--runtime", options->runtime, "ipcguard-runtime (default: the one beside this program)")
+      ->check(absolute_path);
+  command->add_flag("--dry-run", options->dry_run, "Tell what would be done, and change nothing");
+  command->add_flag("--remove", options->remove, "Put the runtimes back");
+}
+
 }  // namespace
 
 void add_commands(CLI::App& app, std::function<int()>& chosen) {
   app.require_subcommand(1);
-  for (const auto add : {add_check, add_validate, add_report, add_suggest, add_explain, add_test, add_configure})
+  for (const auto add : {add_check, add_validate, add_report, add_suggest, add_explain, add_test, add_configure,
+                         add_doctor, add_harden})
     add(app, chosen);
 }
 

@@ -18,7 +18,7 @@ constexpr const char* runc_type = "io.containerd.runc.v2";
 
 host::Error error(const std::string& message) { return {host::ErrorKind::invalid_config, message}; }
 
-toml::table parsed(const std::string& dump) { return parsed_toml(dump, "containerd's own dump"); }
+toml::table parsed(const std::string& dump) { return parse_toml(dump, "containerd's own dump"); }
 
 bool disabled(const toml::table& root) {
   const toml::array* const names = root["disabled_plugins"].as_array();

@@ -83,7 +83,7 @@ std::string checked(const ContainerdFile& file, const std::string& text, const t
   const std::string advice = "; the file has to be edited by hand. What is to stand there:\n" + by_hand;
   toml::table got;
   try {
-    got = parsed_toml(text, file.path);
+    got = parse_toml(text, file.path);
   } catch (const host::Error& wrong) {
     throw error(file.path + " is written in a way that ipcguard does not edit (with its lines: " + wrong.what() + ")" +
                 advice);
@@ -100,7 +100,7 @@ const toml::table* containerd_table(const toml::table& root, const std::string& 
 bool has_header(const std::string& text, const toml::table& table, const std::string& plugin) {
   const std::string header = part_of(text, table).of(text);
   if (!header.starts_with('[')) return false;
-  const toml::table alone = parsed_toml(header, "");
+  const toml::table alone = parse_toml(header, "");
   const toml::table* const found = containerd_table(alone, plugin);
   return found != nullptr && found->empty();
 }
@@ -137,7 +137,7 @@ void take_lines(std::string& text) {
 // The default runtime's name where another one stood, or where the comment that says so is lost.
 void take_default(std::string& text, const std::string& path, const std::string& plugin, const std::string& name,
                   bool even_bare) {
-  const toml::table root = parsed_toml(text, path);
+  const toml::table root = parse_toml(text, path);
   const toml::table* const table = containerd_table(root, plugin);
   const auto found = table == nullptr ? toml::table::const_iterator{} : table->find("default_runtime_name");
   if (table == nullptr || found == table->end()) return;
@@ -147,7 +147,7 @@ void take_default(std::string& text, const std::string& path, const std::string&
   if (text.compare(part.end, std::string_view(instead_of).size(), instead_of) == 0) {
     const std::size_t old_begin = part.end + std::string_view(instead_of).size();
     const std::string rest = "x = " + text.substr(old_begin, line_end(text, old_begin) - old_begin);
-    const toml::table old = parsed_toml(rest, path);
+    const toml::table old = parse_toml(rest, path);
     const std::string old_text = part_of(rest, *old.get("x")).of(rest);
     text.erase(part.end, old_begin - part.end + old_text.size());
     if (ours) replace(text, part, old_text);
@@ -158,7 +158,7 @@ void take_default(std::string& text, const std::string& path, const std::string&
 }
 
 void take_import(std::string& text, const std::string& path, const std::string& import) {
-  const toml::table root = parsed_toml(text, path);
+  const toml::table root = parse_toml(text, path);
   const toml::array* const imports = root["imports"].as_array();
   if (imports == nullptr) return;
   for (std::size_t i = 0; i < imports->size(); ++i) {
@@ -207,7 +207,7 @@ void take_sections(std::string& text, const std::string& path, const std::string
     const toml::table* const table = root["plugins"][plugin]["containerd"]["runtimes"][name].as_table();
     return table != nullptr && runs_shim(*table, shim) ? table : nullptr;
   };
-  const toml::table root = parsed_toml(text, path);
+  const toml::table root = parse_toml(text, path);
   const toml::table* const runtime = runtime_of(root);
   if (runtime == nullptr) return;
   std::vector<Part> sections;
@@ -218,7 +218,7 @@ void take_sections(std::string& text, const std::string& path, const std::string
     if (section.end <= above) text.erase(section.begin, section.end - section.begin);
     above = std::min(above, section.begin);
   }
-  if (runtime_of(parsed_toml(text, path)) != nullptr)
+  if (runtime_of(parse_toml(text, path)) != nullptr)
     throw error(path + ": the runtime " + host::quoted(name) +
                 " is written in a way that ipcguard does not edit; take it out by hand");
   take_default(text, path, plugin, name, true);
@@ -247,7 +247,7 @@ std::string containerd_cri_plugin(int version) {
 }
 
 ContainerdOutline containerd_outline(const ContainerdFile& file) {
-  const toml::table root = parsed_toml(file.text, file.path);
+  const toml::table root = parse_toml(file.text, file.path);
   ContainerdOutline outline;
   outline.blank = root.empty();
   if (const toml::node* const version = root.get("version")) {
@@ -267,13 +267,13 @@ ContainerdOutline containerd_outline(const ContainerdFile& file) {
 }
 
 bool has_containerd_runtime(const ContainerdFile& file, const std::string& name) {
-  const toml::table root = parsed_toml(file.text, file.path);
+  const toml::table root = parse_toml(file.text, file.path);
   return std::any_of(std::begin(plugins), std::end(plugins),
                      [&](const char* plugin) { return !!root["plugins"][plugin]["containerd"]["runtimes"][name]; });
 }
 
 std::string with_imports(const ContainerdFile& file, const std::vector<std::string>& imports) {
-  const toml::table root = parsed_toml(file.text, file.path);
+  const toml::table root = parse_toml(file.text, file.path);
   std::string text = file.text;
   if (const toml::node* const list = root.get("imports"))
     replace(text, part_of(text, *list), list_of(imports));
@@ -283,7 +283,7 @@ std::string with_imports(const ContainerdFile& file, const std::vector<std::stri
 }
 
 std::string with_import(const ContainerdFile& file, const std::string& import, int version) {
-  toml::table root = parsed_toml(file.text, file.path);
+  toml::table root = parse_toml(file.text, file.path);
   std::string text = file.text;
   const std::string line = "imports = " + list_of({import}) + added + "\n";
   if (toml::array* const imports = root["imports"].as_array()) {
@@ -317,7 +317,7 @@ std::string with_import(const ContainerdFile& file, const std::string& import, i
 
 std::string with_runtimes(const ContainerdFile& file, const std::string& plugin, const std::string& tables,
                           const std::string& default_runtime, int version) {
-  toml::table meant = parsed_toml(file.text, file.path);
+  toml::table meant = parse_toml(file.text, file.path);
   std::string text = file.text, block = tables;
   const std::string header = "[plugins." + toml_key(plugin) + ".containerd]\n";
   const std::string line = "  default_runtime_name = " + toml_string(default_runtime);
@@ -333,11 +333,11 @@ std::string with_runtimes(const ContainerdFile& file, const std::string& plugin,
     } else {
       block = header + line + "\n" + (tables.empty() ? "" : "\n") + tables;
     }
-    merge(meant, parsed_toml(header + line, ""));
+    merge(meant, parse_toml(header + line, ""));
   }
   const std::string head = containerd_outline(file).blank ? "version = " + std::to_string(version) + "\n" : "";
   if (!head.empty()) block = head + "\n" + block;
-  merge(meant, parsed_toml(head + tables, ""));
+  merge(meant, parse_toml(head + tables, ""));
   if (!block.empty())
     insert_lines(text, text.size(), (file.text.empty() ? "" : "\n") + std::string(begins) + "\n" + block + ends + "\n");
   return checked(file, text, meant, (default_runtime.empty() ? "" : header + line + "\n") + tables);
@@ -353,7 +353,7 @@ std::string without_ours(const ContainerdFile& file, const std::string& name, co
     take_default(text, file.path, plugin, name, false);
     take_sections(text, file.path, plugin, name, shim);
   }
-  parsed_toml(text, file.path);  // what is left can be read
+  parse_toml(text, file.path);  // what is left can be read
   return text;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "engines/plan.h"
 #include "engines/registration.h"
@@ -10,6 +11,12 @@ namespace engines {
 
 // The runtimes of CRI-O's merged configuration, and the one that it adds by itself. Throws Error (invalid_config).
 Registrations crio_registrations(const std::string& root = {});
+
+// The same, of a file and a folder of drop-ins.
+Registrations crio_registrations(const std::string& config, const std::string& drop_ins);
+
+// The files of both that are there, in the order in which they are read.
+std::vector<std::string> crio_layers(const std::string& config, const std::string& drop_ins);
 
 Plan crio_plan(const Wish& wish);
 

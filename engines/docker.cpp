@@ -68,7 +68,8 @@ void refuse_option(const std::string& where, const Wish& wish) {
   if (!wish.make_default) return;
   bool given = false;
   const auto daemons = wish.root.empty() ? Dockerd::find_all() : std::vector<Dockerd>();
-  for (const Dockerd& dockerd : daemons) given |= !option_values(dockerd.arguments(), "--default-runtime").empty();
+  for (const Dockerd& dockerd : daemons)
+    given |= !option_values(dockerd.process().arguments(), "--default-runtime").empty();
   if (daemons.empty()) given = unit_text(wish.root).find("--default-runtime") != std::string::npos;
   if (given)
     throw fault(where,
@@ -114,10 +115,10 @@ Registrations docker_registrations(const std::string& root) {
   Registrations registrations = docker_registrations(read_text(where), where);
   for (const Dockerd& dockerd : root.empty() ? Dockerd::find_all() : std::vector<Dockerd>()) {
     if (dockerd.config() != where) continue;
-    for (const std::string& added : option_values(dockerd.arguments(), "--add-runtime"))
+    for (const std::string& added : option_values(dockerd.process().arguments(), "--add-runtime"))
       registrations.push_back({added.substr(0, added.find('=')),
                                added.substr(std::min(added.find('='), added.size() - 1) + 1), "dockerd --add-runtime"});
-    for (const std::string& standard : option_values(dockerd.arguments(), "--default-runtime"))
+    for (const std::string& standard : option_values(dockerd.process().arguments(), "--default-runtime"))
       for (Registration& registration : registrations) registration.is_default = registration.name == standard;
   }
   return registrations;

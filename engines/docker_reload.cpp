@@ -19,8 +19,6 @@ namespace {
 using Live = Dockerd::Live;
 using Condition = std::function<bool(const Live&)>;
 
-std::string called(const Dockerd& dockerd) { return "dockerd (pid " + std::to_string(dockerd.pid()) + ")"; }
-
 std::vector<Dockerd> reading(const std::string& where) {
   std::vector<Dockerd> found;
   for (Dockerd& dockerd : Dockerd::find_all())
@@ -41,23 +39,23 @@ std::string forgotten(const Live& before, const Live& after, const std::string& 
 Notes reload(const Dockerd& dockerd, const Condition& holds, const std::string& shim) {
   const auto before = dockerd.live();
   if (before && holds(*before)) return {};
-  dockerd.reload();
+  dockerd.process().reload();
   if (!before)
-    return {"told " + called(dockerd) +
+    return {"told " + dockerd.process().called() +
             " to reload, but it does not answer on a local socket: see its log whether it did"};
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     const auto after = dockerd.live();
     if (!after || !holds(*after)) continue;
-    Notes notes = {"reloaded " + called(dockerd) + " without a restart"};
+    Notes notes = {"reloaded " + dockerd.process().called() + " without a restart"};
     if (const std::string names = forgotten(*before, *after, shim); !names.empty())
-      notes.push_back("by reloading, " + called(dockerd) + " forgot " + names +
+      notes.push_back("by reloading, " + dockerd.process().called() + " forgot " + names +
                       ": restart it when convenient if containers name them");
     return notes;
   }
   throw host::Error(host::ErrorKind::unverifiable,
-                    called(dockerd) +
+                    dockerd.process().called() +
                         " was told to reload and does not show the change: see its log, and restart it "
                         "when convenient");
 }

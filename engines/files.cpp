@@ -32,11 +32,6 @@ std::string folder_of(const std::string& path) { return std::filesystem::path(pa
 // Where a file that could not be made without a name, or not yet renamed, stands.
 std::string new_name(const std::string& path) { return path + ".ipcguard-new"; }
 
-void sync_folder(const std::string& path) {
-  const host::Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || fsync(fd.get()) != 0) throw fault(path, "it cannot be synced");
-}
-
 // Owner, mode and extended attributes (ACLs, SELinux labels) of `from`. The owner first: a change of it clears the
 // set-user-ID bits of the mode.
 void copy_attributes(int from, int to, const std::string& path) {
@@ -64,6 +59,11 @@ void write_all(int fd, std::string_view text, const std::string& path) {
 }
 
 }  // namespace
+
+void sync_folder(const std::string& path) {
+  const host::Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || fsync(fd.get()) != 0) throw fault(path, "it cannot be synced");
+}
 
 Text read_text(const std::string& path) {
   const auto wrong = [&](const std::string& why) {

@@ -24,6 +24,9 @@ void replace_file(const std::string& path, const std::string& text);
 // Removes it and syncs its folder; fine if there is none. Throws Error.
 void remove_file(const std::string& path);
 
+// Has the names in the folder on disk. Throws Error.
+void sync_folder(const std::string& path);
+
 // Makes the folder, 0755, and those above that are missing. Throws Error.
 void make_folders(const std::string& path);
 

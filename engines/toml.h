@@ -1,11 +1,14 @@
-// toml++, and what all that edit or read with it need. Include in sources only: it takes long to compile.
+// TOML as engines read it.
 #pragma once
 
-#define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "engines/plan.h"
 #include "host/error.h"
 #include "host/text.h"
 
@@ -15,16 +18,18 @@ namespace engines {
 inline constexpr toml::format_flags plain_strings =
     toml::default_formatter::default_flags & ~toml::format_flags::allow_literal_strings;
 
-// Throws Error (invalid_config), with `path`, line and column.
-inline toml::table parsed_toml(const std::string& text, const std::string& path) {
-  try {
-    return toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    const toml::source_position& at = error.source().begin;
-    throw host::Error(host::ErrorKind::invalid_config, path + ":" + std::to_string(at.line) + ":" +
-                                                           std::to_string(at.column) + ": " +
-                                                           host::printable(error.description()));
-  }
-}
+// The text of the file `name`. Throws Error (invalid_config), with line and column.
+toml::table parse_toml(std::string_view text, const std::string& name);
+
+// As a program writes it: sub-tables not indented, texts in double quotes.
+std::string toml_text(const toml::table& table);
+
+// The files, path and text, that stand in a folder of drop-ins, as engines order them: by name, byte for byte.
+std::vector<std::pair<std::string, std::string>> drop_ins(const std::string& folder, std::string_view ending);
+
+// A drop-in of our own: `body` between two marks. What stands around that in the file is not ours, and stays.
+std::string put_block(std::string_view now, const std::string& engine, const std::string& body);
+// The file without that; none where nothing is left of a file that was not there before (see Edit::take).
+Text take_block(const Text& now, const Text& original);
 
 }  // namespace engines

@@ -14,6 +14,7 @@ struct StateQuery {
   std::optional<std::string> root;   // --root
   std::string runtime;               // its path
   std::vector<std::string> globals;  // the arguments before the command, for asking the runtime
+  std::string fault;                 // why the runtime must not be asked; empty if it may be
 };
 
 // The state of a container; nullopt where there is none, which its runtime will say itself. Throws host::Error if there
