@@ -170,7 +170,7 @@ refused_by_ctr() {
     ctr tasks pause life
     ctr tasks resume life
     ctr tasks kill --signal KILL life
-    wait_until 10 stopped life
+    wait_until 60 stopped life
     ctr tasks delete life || [ $? = 137 ]
     ctr containers delete life
     ctr_run life --detach

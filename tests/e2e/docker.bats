@@ -96,7 +96,7 @@ same() {
 
 @test "logs, exec, top, pause, stop, restart, rm" {
     docker run --detach --network none --name life busybox sh -c 'trap "echo bye; exit 3" TERM; echo begun; while :; do sleep 0.1; done'
-    wait_until 5 logged life begun
+    wait_until 60 logged life begun
     docker_capture exec life sh -c 'echo in exec; exit 4'
     [ "$status $out" = '4 in exec' ]
     docker_capture exec --user 1000 --env X=y life sh -c 'id -u; echo $X'
@@ -109,7 +109,7 @@ same() {
     [ "$(docker inspect --format '{{.State.Status}} {{.State.ExitCode}}' life)" = 'exited 3' ]
     [ "$(docker logs life)" = $'begun\nbye' ]
     docker start life
-    wait_until 5 test "$(docker inspect --format '{{.State.Status}}' life)" = running
+    wait_until 60 test "$(docker inspect --format '{{.State.Status}}' life)" = running
     docker restart --time 10 life
     [ "$(docker wait life & sleep 0.2; docker kill life >/dev/null; wait)" = 137 ]
     docker rm life
@@ -119,7 +119,7 @@ logged() { [[ $(docker logs "$1" 2>&1) == *"$2"* ]]; }
 
 @test "restart policy" {
     docker run --detach --network none --restart on-failure:2 --name again busybox sh -c 'echo run; exit 1'
-    wait_until 20 given_up again
+    wait_until 60 given_up again
     [ "$(docker logs again | wc -l)" = 3 ]
 }
 given_up() { [ "$(docker inspect --format '{{.RestartCount}} {{.State.Status}}' "$1")" = '2 exited' ]; }
@@ -138,7 +138,7 @@ given_up() { [ "$(docker inspect --format '{{.RestartCount}} {{.State.Status}}' 
 }
 
 @test "--ipc=host is refused, visibly, and leaves nothing behind" {
-    wait_until 10 no_traces
+    wait_until 60 no_traces
     docker_capture run --network none --ipc=host --name sharing busybox sleep 1000
     refused_by_docker host-ipc
     [[ $err == *sharing* && $err == *--shm-size* ]]
@@ -149,7 +149,7 @@ given_up() { [ "$(docker inspect --format '{{.RestartCount}} {{.State.Status}}' 
     docker rm sharing
     docker_capture run --rm --detach --network none --ipc=host busybox true
     refused_by_docker host-ipc
-    wait_until 10 no_traces || complain "left: $(docker_traces)"
+    wait_until 60 no_traces || complain "left: $(docker_traces)"
 }
 
 @test "docker create, then start, is refused too" {

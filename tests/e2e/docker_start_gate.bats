@@ -33,7 +33,7 @@ setup() {
 
 teardown() {
     docker_remove_all
-    wait_until 10 no_traces || complain "left: $(docker_traces)"
+    wait_until 60 no_traces || complain "left: $(docker_traces)"
 }
 
 # What the container finds at $2 is what the host has at $3.
@@ -44,7 +44,7 @@ containers_of_containerd() { inside ctr --address /run/engine/exec/containerd/co
 # Neither the engine nor the kernel has anything left of what did not start, and the daemon did not stumble.
 clean() {
     [ -z "$(docker ps --quiet)" ] || complain "running: $(docker ps)" || return
-    wait_until 5 no_tasks || complain "tasks: $(containers_of_containerd tasks)" || return
+    wait_until 60 no_tasks || complain "tasks: $(containers_of_containerd tasks)" || return
     [ -z "$(processes_of_containers)" ] || complain "processes: $(processes_of_containers)" || return
     ! grep -E '/run/engine/(data/overlay2/[0-9a-f]+/merged|exec/containerd/.*rootfs)' "/proc/$HOLDER/mountinfo" || complain 'mounted' || return
     ! grep -iE 'level=(warning|error|fatal|panic).*(stuck|timed? ?out|still running|failed to (kill|delete|clean|stop)|device or resource busy|panic)' <(grep -v 'no such container' <(tail -n "+$LOGGED" "$BATS_FILE_TMPDIR/dockerd.log")) ||
@@ -167,7 +167,7 @@ between() {
             [ "$status" = 1 ] && [[ $err == *'ipcguard: refused: '* ]]
             docker rm late
         fi
-        wait_until 10 no_traces || complain "$way: left: $(docker_traces)"
+        wait_until 60 no_traces || complain "$way: left: $(docker_traces)"
     done
     ln -sfn "$BATS_TEST_TMPDIR/plain" "$link"
     docker_capture run --detach --restart on-failure:2 --network none --volume "$link:/mnt" --name late busybox sleep 1000
@@ -216,7 +216,7 @@ END
         docker rm again
     done
     clean
-    wait_until 10 no_traces || complain "left: $(docker_traces)"
+    wait_until 60 no_traces || complain "left: $(docker_traces)"
 }
 
 # The engine's runtime "late" is at PATH from here on.
@@ -224,7 +224,7 @@ late_is() {
     jq --arg path "$1" '.runtimes.late = { path: $path }' "$PRIVATE/etc/daemon.json" >"$BATS_TEST_TMPDIR/daemon.json"
     cp "$BATS_TEST_TMPDIR/daemon.json" "$PRIVATE/etc/daemon.json"
     kill -HUP "$DOCKERD"
-    wait_until 5 late_is_at "$1"
+    wait_until 60 late_is_at "$1"
 }
 late_is_at() { [ "$(docker info --format '{{(index .Runtimes "late").Path}}')" = "$1" ]; }
 

@@ -88,7 +88,7 @@ excepted() { exception kubernetes.json ".match = ({ engine: \"kubernetes\" } + $
     runs_privately "$MEMBER"
     cri RemoveContainer "{\"container_id\":\"$first\"}"
     member fails '.command = ["sh", "-c", "exit 7"]'
-    wait_until 10 exited_with 7
+    wait_until 60 exited_with 7
     member no-program '.command = ["/no/such/program"]'
     [[ $status = 1 && $err == *'runc create failed'*'no such file or directory'* && $err != *ipcguard* ]]
     cri StopPodSandbox "{\"pod_sandbox_id\":\"$POD\"}"

@@ -251,10 +251,10 @@ without_ids() { sed -E 's/\b[0-9a-f]{64}\b/ID/g; s/(Error|runtime error): (ipcgu
     [ "$status $out" = '4 in exec' ]
     podman pod stop --time 0 first
     podman pod start first
-    wait_until 5 running member
+    wait_until 60 running member
     same_ipc member "$(infra_of first)"
     podman pod restart first
-    wait_until 5 running member
+    wait_until 60 running member
     same_ipc member "$(infra_of first)"
     is_private member
     podman rm --force --time 0 member
@@ -420,7 +420,7 @@ END_OF_FILE
 
 @test "logs, exec, top, pause, stop, kill, restart, rm" {
     podman run --detach --network none --name life --stop-signal TERM localhost/x:1 sh -c 'trap "echo bye; exit 3" TERM; echo begun; while :; do sleep 0.1; done'
-    wait_until 5 logged life begun
+    wait_until 60 logged life begun
     podman_capture exec --env X=y life sh -c 'echo in exec $X; exit 4'
     [ "$status $out" = '4 in exec y' ]
     [ "$(podman exec life readlink /proc/self/ns/ipc)" = "$(ipc_of "$(pid_of life)")" ]

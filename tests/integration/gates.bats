@@ -20,7 +20,7 @@ exec_first() {
     [ "$status" = 1 ] || complain "exec: exit $status: $out $err" || return
     [ -z "$out" ]
     [[ $err == *'ipcguard: refused: '*"$ID"*host-ipc* ]]
-    wait_until 5 ended "$INIT"
+    wait_until 60 ended "$INIT"
     created
     guarded exec "$ID" readlink /proc/self/ns/ipc
     [ "$status $out" = "0 $(ipc_of "$INIT")" ] || complain "exec in a private one that waits: exit $status: $err"

@@ -328,7 +328,7 @@ another_host() {
         bash -ec "$1"' ; : >"$1/ready-2"; exec sleep infinity' other "$BATS_TEST_TMPDIR" </dev/null >"$BATS_TEST_TMPDIR/other.log" 2>&1 3>&- 4>&- &
     HOLDER=$!
     disown
-    wait_until 10 test -e "$BATS_TEST_TMPDIR/ready-2" || complain "no other host: $(<"$BATS_TEST_TMPDIR/other.log")"
+    wait_until 60 test -e "$BATS_TEST_TMPDIR/ready-2" || complain "no other host: $(<"$BATS_TEST_TMPDIR/other.log")"
 }
 NO_SHM='while umount /dev/shm; do :; done 2>/dev/null; ! mountpoint -q /dev/shm'
 

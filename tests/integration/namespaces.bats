@@ -31,7 +31,7 @@ foreign_process() {
     unshare --ipc sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&- &
     FOREIGN=$!
     HELPERS+=("$FOREIGN")
-    wait_until 5 foreign_is_ready
+    wait_until 60 foreign_is_ready
 }
 foreign_is_ready() { [ "$(ipc_of "$FOREIGN")" != "$(ipc_of self)" ]; }
 

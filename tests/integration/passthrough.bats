@@ -122,7 +122,7 @@ life() {
     pid=$(init_of "$ID")
     guarded kill "$ID" KILL
     [ "$status" = 0 ]
-    wait_until 5 stopped "$ID"
+    wait_until 60 stopped "$ID"
     guarded delete "$ID"
     [ "$status" = 0 ]
     assert_nothing_left "$ID"
@@ -250,7 +250,7 @@ broken_policy() {
     settings '.mode = "no-such-mode"'
     guarded kill "$ID" KILL
     [ "$status" = 0 ]
-    wait_until 5 stopped "$ID"
+    wait_until 60 stopped "$ID"
     guarded delete "$ID"
     [ "$status" = 0 ]
     assert_nothing_left "$ID"

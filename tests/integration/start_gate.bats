@@ -17,7 +17,7 @@ foreign_process() {
     unshare --ipc sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&- &
     FOREIGN=$!
     HELPERS+=("$FOREIGN")
-    wait_until 5 foreign_is_ready
+    wait_until 60 foreign_is_ready
 }
 foreign_is_ready() { [ "$(ipc_of "$FOREIGN")" != "$(ipc_of self)" ]; }
 
@@ -42,7 +42,7 @@ life() {
     [ "$(jq -r .status <<<"$out")" = running ]
     guarded kill "$ID" KILL
     [ "$status" = 0 ]
-    wait_until 5 ended "$INIT"
+    wait_until 60 ended "$INIT"
     guarded delete "$ID"
     [ "$status" = 0 ] || complain "delete: $err"
     assert_nothing_left "$ID"

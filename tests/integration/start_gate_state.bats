@@ -13,7 +13,7 @@ broken_settings() {
     guarded start "$ID"
     [ "$status" = 1 ]
     [[ $err == *'ipcguard: refused: '*config.json* ]]
-    wait_until 5 ended "$INIT"
+    wait_until 60 ended "$INIT"
     guarded delete "$ID"
     [ "$status" = 0 ]
     assert_nothing_left "$ID"
@@ -51,12 +51,12 @@ errors() {
     same_error "$ID-2"
     assert_shares_host "$ID-2" 2>/dev/null || [ "$(ipc_of "$(init_of "$ID-2")")" = "$(ipc_of self)" ]
     bare kill "$ID" KILL
-    wait_until 5 ended "$INIT"
+    wait_until 60 ended "$INIT"
     same_error "$ID"
     # One that was created and has ended: its process may still be there, as a zombie.
     created
     bare kill "$ID" KILL
-    wait_until 5 ended "$INIT"
+    wait_until 60 ended "$INIT"
     same_error "$ID"
 }
 
@@ -171,7 +171,7 @@ by_default() {
     made
     capture env "${variables[@]}" "$shim" start "$ID"
     [ "$status" = 1 ] && [[ $err == *'ipcguard: refused: '*host-shm* ]] || complain "exit $status: $err" || return
-    wait_until 5 ended "$INIT"
+    wait_until 60 ended "$INIT"
     bare delete "$ID"
     next_id
     bundle "$ID"
@@ -179,7 +179,7 @@ by_default() {
     made
     capture env "${variables[@]}" "$shim" start "$ID"
     [ "$status" = 0 ] || complain "$err"
-    wait_until 5 runs_program
+    wait_until 60 runs_program
     bare delete --force "$ID"
     # What there is none of, is for the runtime to say.
     capture env "${variables[@]}" "$shim" start "$ID"

@@ -54,7 +54,7 @@ isolation_start() {
     ' holder "$PRIVATE" </dev/null >"$PRIVATE/holder.log" 2>&1 3>&- 4>&- &
     export HOLDER=$!
     disown
-    wait_until 10 test -e "$PRIVATE/ready" || complain "no private mount namespace: $(cat "$PRIVATE/holder.log")" || return
+    wait_until 60 test -e "$PRIVATE/ready" || complain "no private mount namespace: $(cat "$PRIVATE/holder.log")" || return
 
     export ROOTFS=$BATS_FILE_TMPDIR/rootfs
     make_rootfs "$ROOTFS"
@@ -73,7 +73,7 @@ isolation_stop() {
     done
     kill -KILL "$HOLDER" 2>/dev/null || :
     for directory in $(cgroup_directories "${CGROUP_PARENT#/}"); do
-        wait_until 5 remove_cgroup "$directory" || complain "cannot remove $directory" || return
+        wait_until 60 remove_cgroup "$directory" || complain "cannot remove $directory" || return
     done
 }
 
@@ -89,6 +89,7 @@ remove_cgroup() { find "$1" -depth -type d -exec rmdir {} \; 2>/dev/null; [ ! -d
 # Runs a program in the private mount namespace; it replaces the nsenter process, so that pid, descriptors and all stay.
 inside() { nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns="$PWD" -- "$@"; }
 
+# wait_until SECONDS COMMAND…: that it holds; tests wait for what a busy machine may take long for.
 wait_until() {
     local seconds=$1 tries
     shift
@@ -178,14 +179,12 @@ for_each_runtime() {
 }
 
 # capture COMMAND…: runs it inside with its output in files (a container that stays keeps its stdout open, so a pipe would
-# wait for it) and leaves $status, $out, $err and the $seconds it took.
+# wait for it) and leaves $status, $out and $err. What hangs ends with status 124.
 capture() {
-    local begin=$EPOCHREALTIME
     status=0
     OUT=$BATS_TEST_TMPDIR/stdout ERR=$BATS_TEST_TMPDIR/stderr
-    timeout --foreground -k 1 20 nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns="$PWD" -- "$@" \
+    timeout --foreground -k 1 60 nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns="$PWD" -- "$@" \
         <"${STDIN:-/dev/null}" >"$OUT" 2>"$ERR" 3>&- 4>&- || status=$?
-    seconds=$(((${EPOCHREALTIME/[.,]/} - ${begin/[.,]/}) / 1000000))
     { out=$(<"$OUT") err=$(<"$ERR"); } 2>/dev/null
 }
 
@@ -289,7 +288,6 @@ assert_refused() {
     shopt -s nocasematch
     [[ ! $err =~ $ENGINE_PHRASES ]] || complain "a phrase that engines translate: $err" || return
     shopt -u nocasematch
-    [ "$seconds" -lt 5 ] || complain "took $seconds seconds" || return
     assert_nothing_left "$1"
 }
 
@@ -330,7 +328,7 @@ docker_start() {
         </dev/null >"$BATS_FILE_TMPDIR/dockerd.log" 2>&1 3>&- 4>&- &
     export DOCKERD=$!
     disown
-    wait_until 30 docker_answers || complain "dockerd does not answer: $(tail -n 5 "$BATS_FILE_TMPDIR/dockerd.log")" || return
+    wait_until 60 docker_answers || complain "dockerd does not answer: $(tail -n 5 "$BATS_FILE_TMPDIR/dockerd.log")" || return
 
     printf '#!/bin/sh\nexec /bin/sh "$@"\n' >"$ROOTFS/bin/bash"
     chmod 755 "$ROOTFS/bin/bash"
@@ -346,7 +344,7 @@ docker_answers() { kill -0 "$DOCKERD" && docker version >/dev/null 2>&1; }
 docker_stop() {
     [ -n "${DOCKERD:-}" ] || return 0
     kill -TERM "$DOCKERD" 2>/dev/null || :
-    wait_until 20 docker_is_gone || :
+    wait_until 60 docker_is_gone || :
     # What is left, if anything, is in the private namespaces and ends with isolation_stop.
 }
 

@@ -16,7 +16,7 @@ containerd_start() {
         --config /etc/containerd.toml </dev/null >"$BATS_FILE_TMPDIR/containerd.log" 2>&1 3>&- 4>&- &
     export CONTAINERD=$!
     disown
-    wait_until 30 containerd_answers || complain "containerd does not answer: $(tail -n 5 "$BATS_FILE_TMPDIR/containerd.log")"
+    wait_until 60 containerd_answers || complain "containerd does not answer: $(tail -n 5 "$BATS_FILE_TMPDIR/containerd.log")"
 }
 
 # The handlers: the shim, the shim with all annotations of pods and containers passed through, the shim before crun, and
@@ -55,7 +55,7 @@ containerd_answers() { kill -0 "$CONTAINERD" && ctr version >/dev/null 2>&1; }
 
 containerd_stop() {
     [ -z "${CONTAINERD:-}" ] || kill -TERM "$CONTAINERD" 2>/dev/null || :
-    [ -z "${CONTAINERD:-}" ] || wait_until 20 containerd_is_gone || :
+    [ -z "${CONTAINERD:-}" ] || wait_until 60 containerd_is_gone || :
     isolation_stop
 }
 containerd_is_gone() { [ ! -e "/proc/$CONTAINERD/stat" ] || [[ $(<"/proc/$CONTAINERD/stat") == *') Z '* ]]; }
@@ -115,7 +115,7 @@ cri_start() {
     disown
     local ready
     read -r -t 20 ready <>"$CRI_REPLIES" || complain "no client: $(cat "$BATS_FILE_TMPDIR/cri.log")" || return
-    wait_until 10 cri Version >/dev/null
+    wait_until 60 cri Version >/dev/null
 }
 
 # cri METHOD [REQUEST]: one call; what it answers, on standard output.

@@ -63,7 +63,7 @@ pod() {
 podman_remove_all() {
     podman pod rm --all --force --time 0 >/dev/null
     # Not in the order in which they depend on one another.
-    wait_until 5 podman_removed || complain "left: $(podman pod ps) $(podman ps --all)"
+    wait_until 60 podman_removed || complain "left: $(podman pod ps) $(podman ps --all)"
 }
 podman_removed() {
     podman rm --all --force --time 0 >/dev/null 2>&1
@@ -77,7 +77,7 @@ podman_stop() {
     # runc makes a pod's cgroup in hierarchies where Podman does not remove it.
     while read -r pod; do
         for directory in $(cgroup_directories "$pod"); do
-            wait_until 5 remove_cgroup "$directory" || complain "cannot remove $directory" || return
+            wait_until 60 remove_cgroup "$directory" || complain "cannot remove $directory" || return
         done
     done <"$PODMAN_PODS"
     # All of a host's Podmans share this one.

@@ -48,7 +48,7 @@ refused_at_start() {
     [[ $err == *"ipcguard: refused: "*"$ID"*"$1"* && $err != *$'\n'* ]] || complain "the message: $err" || return
     [[ ! ${err,,} =~ $ENGINE_PHRASES ]] || complain "a phrase that engines translate: $err" || return
     record_says '"gate":"start"' '"decision":"refuse"' "\"kind\":\"$1\"" "\"bundle\":\"$(bundle_of "$ID")" || return
-    wait_until 5 ended "$INIT" || complain "process $INIT lives: $(tr '\0' ' ' <"/proc/$INIT/cmdline")" || return
+    wait_until 60 ended "$INIT" || complain "process $INIT lives: $(tr '\0' ' ' <"/proc/$INIT/cmdline")" || return
     guarded delete "$ID"
     [ "$status" = 0 ] || complain "delete: exit $status: $err" || return
     assert_nothing_left "$ID"
@@ -57,7 +57,7 @@ refused_at_start() {
 starts() {
     guarded start "$ID"
     [ "$status" = 0 ] || complain "start: exit $status: $err" || return
-    wait_until 5 runs_program || complain "it does not run its program: $(tr '\0' ' ' <"/proc/$INIT/cmdline")" || return
+    wait_until 60 runs_program || complain "it does not run its program: $(tr '\0' ' ' <"/proc/$INIT/cmdline")" || return
     record_says '"gate":"start"' "\"decision\":\"$1\""
 }
 

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
@@ -175,14 +174,9 @@ TEST_CASE("a child that needs too much memory is unverifiable") {
 }
 
 TEST_CASE("a child that does not end is ended after 2 seconds of processor time", "[takes 2 s]") {
-  const auto start = std::chrono::steady_clock::now();
   CHECK(died(fate([] {
     for (volatile unsigned count = 0;;) count = count + 1;
   })));
-  const auto seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - start).count();
-  CHECK(seconds >= 1);
-  CHECK(seconds < 10);
 }
 
 TEST_CASE("it works where the caller has SIGCHLD ignored, blocked or handled, and leaves no signal behind") {
