@@ -222,6 +222,15 @@ changed_is() { [[ $output =~ ok=[0-9]+\ +changed=$1\ .*failed=0 ]] || { echo "$o
     run -0 play --check -e "@$variables" -e '{ "ipcguard_settings": { "mode": "audit" } }'
     changed_is 2
     [ "$(inside find /etc /usr/bin /var/lib/ipcguard -type f -printf '%p %i %T@\n' | sort)" = "$before" ]
+    # Hard mode, and what doctor says then decides over the play.
+    run -0 play --check -e "@$variables" -e ipcguard_harden=true
+    changed_is 2
+    absent /usr/bin/crun.unguarded
+    run -0 play -e "@$variables" -e ipcguard_harden=true
+    changed_is 2
+    there /usr/bin/crun.unguarded
+    run -0 play -e "@$variables" -e ipcguard_harden=true
+    changed_is 0
     # Settings with a mistake never get there.
     run -2 play -e "@$variables" -e '{ "ipcguard_settings": { "mode": "nonsense" } }'
     has nonsense

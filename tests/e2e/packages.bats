@@ -210,6 +210,27 @@ installed_is() { [ "$(inside dpkg-query -W -f '${Status} ${Version}' ipcguard)" 
     absent /usr/bin/ipcguard-runtime
 }
 
+@test "in hard mode an upgrade refreshes the copies, and removal puts the runtime back" {
+    local tree=$BATS_TEST_TMPDIR/runc before
+    # A package of runc, so that there is something to divert.
+    mkdir -p "$tree/DEBIAN" "$tree/usr/bin"
+    cp /usr/bin/runc "$tree/usr/bin"
+    printf '%s: %s\n' Package runc Version 1 Architecture all Maintainer test Description test >"$tree/DEBIAN/control"
+    dpkg-deb -b -Znone "$tree" "$BATS_TEST_TMPDIR/runc.deb"
+    inside rm -f /usr/bin/runc /usr/sbin/runc
+    dpkg_ -i "$BATS_TEST_TMPDIR/runc.deb" "$DEB"
+    before=$(inside stat -c '%i %s %Y' /usr/bin/runc)
+    run -0 inside ipcguard harden /usr/bin/runc
+    run -0 dpkg_ -i "$NEWER"
+    inside cmp /usr/bin/runc /usr/bin/ipcguard-runtime
+    inside cmp /usr/bin/runc "$BATS_FILE_TMPDIR/tree/usr/bin/ipcguard-runtime"
+    absent /usr/bin/crun.unguarded /usr/sbin/crun.unguarded # nobody asked for crun
+    run -0 dpkg_ -P ipcguard
+    [ "$(inside stat -c '%i %s %Y' /usr/bin/runc)" = "$before" ]
+    absent /usr/bin/runc.unguarded /var/lib/ipcguard
+    [ -z "$(inside dpkg-divert --list)" ]
+}
+
 # --- the .rpm ---
 
 @test "the .rpm has the same files, root's, and its policy files are the operator's" {
