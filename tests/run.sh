@@ -7,6 +7,7 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 packages=(
   g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libmd-dev catch2
   bats jq busybox-static runc crun containerd docker.io docker-compose podman util-linux bsdutils procps
+  man-db rpm ansible-core python3-apt
 )
 # Other packages than Debian's may have brought them.
 command -v node >/dev/null || packages+=(nodejs)
@@ -98,6 +99,8 @@ start_suite 'end to end: real Docker' bats --tap tests/e2e/docker.bats tests/e2e
 start_suite 'end to end: real Podman' bats --tap tests/e2e/podman.bats
 start_suite 'end to end: real containerd, CRI and ctr' bats --tap tests/e2e/kubernetes.bats tests/e2e/ctr.bats
 start_suite 'end to end: install.sh' bats --tap tests/e2e/install.bats
+start_suite 'end to end: packages' bats --tap tests/e2e/packages.bats
+start_suite 'end to end: fleets' bats --tap tests/e2e/fleet.bats
 finish_suites
 start_suite 'unit tests and scenarios' ctest --preset release
 finish_suites

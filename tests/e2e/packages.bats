@@ -120,12 +120,17 @@ installed_is() { [ "$(inside dpkg-query -W -f '${Status} ${Version}' ipcguard)" 
     there $SYSTEM_PODS
 }
 
-@test "beside an installation by install.sh it is refused" {
+@test "package and install.sh refuse to be beside one another" {
     inside mkdir -p /var/lib/ipcguard
     inside touch /var/lib/ipcguard/manifest
     run -1 dpkg_ -i "$DEB"
     has "run 'install.sh --uninstall' first"
     absent /usr/bin/ipcguard
+    inside rm -r /var/lib/ipcguard
+    dpkg_ -i "$DEB"
+    run -1 inside "$BATS_TEST_DIRNAME/../../install.sh"
+    has 'there is a package ipcguard on this host'
+    absent /usr/local/bin/ipcguard /var/lib/ipcguard
 }
 
 @test "what does not fit this host is said, and the settings are left alone" {
