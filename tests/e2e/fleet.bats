@@ -197,40 +197,38 @@ play() { # OPTION…
 }
 changed_is() { [[ $output =~ ok=[0-9]+\ +changed=$1\ .*failed=0 ]] || { echo "$output"; return 1; }; }
 
+files() { inside find /etc /usr/bin /var/lib/ipcguard -type f -printf '%p %i %T@\n' | sort; }
+
 @test "the role installs, sets up and registers; a second run changes nothing; check mode changes nothing" {
     local variables=$BATS_TEST_TMPDIR/variables.json before
     jq -n --arg package "$DEB" --arg gpu "$DEPLOY/../docs/exceptions/cuda-mps.json" '{
         ipcguard_package: $package, ipcguard_settings: { mode: "enforce", exposures: { "host-proc": "refuse" } },
         ipcguard_allowlist: [$gpu], ipcguard_allowlist_absent: ["kubernetes-system.json"],
-        ipcguard_engines: ["docker"], ipcguard_doctor: false }' >"$variables"
+        ipcguard_engines: ["docker"], ipcguard_harden: true, ipcguard_doctor: false }' >"$variables"
     # On a host that does not have it, check mode says so much.
     run -0 play --check -e "@$variables"
     changed_is 1
     absent /usr/bin/ipcguard /etc/ipcguard /etc/docker/daemon.json
+
     run -0 play -e "@$variables"
     run -0 inside ipcguard validate
     inside jq -e '.exposures["host-proc"] == "refuse"' /etc/ipcguard/config.json
     inside jq -e '."default-runtime" == "ipcguard" and .runtimes.ipcguard.path == "/usr/bin/ipcguard-runtime"' /etc/docker/daemon.json
-    there /etc/ipcguard/allowlist.d/cuda-mps.json
+    there /etc/ipcguard/allowlist.d/cuda-mps.json /usr/bin/crun.unguarded
     absent /etc/ipcguard/allowlist.d/kubernetes-system.json
-    before=$(inside find /etc /usr/bin /var/lib/ipcguard -type f -printf '%p %i %T@\n' | sort)
+    before=$(files)
     run -0 play -e "@$variables"
     changed_is 0
-    # Check mode foretells: settings and registration.
+    [ "$(files)" = "$before" ]
+
+    # Check mode foretells: settings, registration, hard mode.
     inside rm /etc/docker/daemon.json
-    before=$(grep -v /etc/docker/daemon.json <<<"$before")
+    inside ipcguard harden --remove /usr/bin/crun
+    before=$(files)
     run -0 play --check -e "@$variables" -e '{ "ipcguard_settings": { "mode": "audit" } }'
-    changed_is 2
-    [ "$(inside find /etc /usr/bin /var/lib/ipcguard -type f -printf '%p %i %T@\n' | sort)" = "$before" ]
-    # Hard mode, and what doctor says then decides over the play.
-    run -0 play --check -e "@$variables" -e ipcguard_harden=true
-    changed_is 2
-    absent /usr/bin/crun.unguarded
-    run -0 play -e "@$variables" -e ipcguard_harden=true
-    changed_is 2
-    there /usr/bin/crun.unguarded
-    run -0 play -e "@$variables" -e ipcguard_harden=true
-    changed_is 0
+    changed_is 3
+    [ "$(files)" = "$before" ]
+
     # Settings with a mistake never get there.
     run -2 play -e "@$variables" -e '{ "ipcguard_settings": { "mode": "nonsense" } }'
     has nonsense

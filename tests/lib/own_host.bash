@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # programs of the inner shell; bats
 # A host of a test's own: a mount and a PID namespace, held open by a sleeping process (the holder, pid 1 there), in which
-# /etc, /usr, /opt and /var are writable overlays of the host's, /run is empty, dpkg knows no package, and nothing of ipcguard is
+# /etc, /usr, /opt and /var are writable overlays of the host's, /run is empty, dpkg and apt know no package, and nothing of ipcguard is
 # installed. Whatever happens there, the host never sees it; it ends with the holder.
 
 own_host_start() {
@@ -16,6 +16,7 @@ own_host_start() {
         mkdir -p /etc/docker "$1/dpkg/info" "$1/dpkg/updates" "$1/dpkg/triggers"
         touch "$1/dpkg/status" "$1/dpkg/available"
         mount --bind "$1/dpkg" /var/lib/dpkg
+        for directory in /var/lib/apt /var/cache/apt; do mount -t tmpfs -o mode=755 tmpfs $directory; done # apt would index all
         # crun does not work with the hybrid hierarchy; without this mount it is a plain version 1.
         if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
         : >"$1/ready"
