@@ -55,4 +55,13 @@ bool is_shim(const std::string& path, const std::string& shim) {
          name.compare(0, 17, "ipcguard-runtime.") == 0;
 }
 
+Notes still_there(const Registrations& registrations, const std::string& shim) {
+  Notes notes;
+  for (const Registration& registration : registrations)
+    if (is_shim(registration.path, shim))
+      notes.push_back(registration.where + " still names " + registration.path + " as " + registration.name +
+                      ": take that out by hand");
+  return notes;
+}
+
 }  // namespace engines

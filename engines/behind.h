@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engines/plan.h"
+#include "engines/registration.h"
 
 namespace engines {
 
@@ -18,5 +19,8 @@ Behind behind(const std::string& engine, const std::string& before, const Wish& 
 
 // Whether a runtime at `path` is the shim or one of its links, there or wherever it was installed before.
 bool is_shim(const std::string& path, const std::string& shim);
+
+// Notes of the registrations that still lead to the shim, in files that are not ours to edit.
+Notes still_there(const Registrations& registrations, const std::string& shim);
 
 }  // namespace engines

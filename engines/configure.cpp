@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <ranges>
 
 #include "engines/files.h"
 #include "engines/record.h"
@@ -14,7 +15,8 @@ namespace {
 
 struct Step {
   Change change;
-  Text original;  // what stood there before us
+  Text original;      // what stood there before us
+  bool ours = false;  // just what we wrote is there
 };
 
 std::vector<Step> steps_of(const Plan& plan, bool remove, const Record& record) {
@@ -26,7 +28,8 @@ std::vector<Step> steps_of(const Plan& plan, bool remove, const Record& record) 
     const Text& now = step.change.before;
     const Record::File* file = record.find(step.change.path);
     // Where it is not what we wrote, somebody has changed it since, and what is not ours stays.
-    if (file != nullptr && file->is_ours(now))
+    step.ours = file != nullptr && file->is_ours(now);
+    if (step.ours)
       step.original = record.original_of(*file);
     else
       step.original = edit.take(now, file != nullptr ? record.original_of(*file) : Text(""));
@@ -55,7 +58,7 @@ void write(const std::string& path, const Text& text) {
 
 Notes put(const Plan& plan, const std::vector<Step>& steps, Record& record) {
   Notes notes;
-  for (const auto& [change, original] : steps) {
+  for (const auto& [change, original, ours] : steps) {
     if (change.before == change.after) continue;
     for (std::string& folder : missing_folders(std::filesystem::path(change.path).parent_path().string()))
       if (std::find(record.folders.begin(), record.folders.end(), folder) == record.folders.end())
@@ -80,18 +83,15 @@ Notes take(const Plan& plan, const std::vector<Step>& steps, Record& record) {
       write(path, text);
     }));
   }
-  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-    const Change& change = step->change;
+  for (const auto& [change, original, ours] : std::views::reverse(steps)) {
     if (read_text(change.path) != change.after) write(change.path, change.after);
     if (change.before == change.after) continue;
-    const Record::File* file = record.find(change.path);
-    const bool as_it_was = file != nullptr && change.after == record.original_of(*file);
     notes.push_back(!change.after ? "removed " + change.path
-                    : as_it_was   ? "restored " + change.path + " as it was"
+                    : ours        ? "restored " + change.path + " as it was"
                                   : "took ipcguard out of " + change.path);
   }
   if (plan.after_take) append(notes, plan.after_take());
-  for (auto folder = record.folders.rbegin(); folder != record.folders.rend(); ++folder) rmdir(folder->c_str());
+  for (const std::string& folder : std::views::reverse(record.folders)) rmdir(folder.c_str());
   return notes;
 }
 

@@ -202,6 +202,7 @@ Plan crio_plan(const Wish& wish) {
     if (wish.make_default && !remark.empty()) plan.remarks = {remark};
   }
   plan.edits = {{path, [=](const Text& now) { return put(now, path, wish, shim); }, take_block}};
+  plan.after_take = [wish] { return still_there(crio_registrations(wish.root), wish.shim); };
   if (wish.root.empty()) follow_crio(plan, wish);
   return plan;
 }

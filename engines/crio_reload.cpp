@@ -81,7 +81,11 @@ CrioFiles crio_files(const std::string& root) {
 
 void follow_crio(Plan& plan, const Wish& wish) {
   plan.after_put = [wish] { return reload([&](const toml::table& config) { return has_shim(config, wish); }); };
-  plan.after_take = [wish] { return reload([&](const toml::table& config) { return has_no_shim(config, wish); }); };
+  plan.after_take = [wish, still_there = plan.after_take] {
+    Notes notes = still_there();
+    if (!notes.empty()) return notes;
+    return reload([&](const toml::table& config) { return has_no_shim(config, wish); });
+  };
 }
 
 }  // namespace engines

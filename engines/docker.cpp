@@ -203,6 +203,7 @@ Plan docker_plan(const Wish& wish) {
   Plan plan;
   const std::string where = wish.config.empty() ? docker_config(wish.root) : wish.at(wish.config);
   plan.engine = "docker";
+  if (wish.root.empty()) plan.config = where;  // that dockerd, or its unit, may be gone by then
   Wish chosen = wish;
   if (!wish.remove) {
     const Registrations registrations = docker_registrations(read_text(where), where);

@@ -95,18 +95,24 @@ void refuse_while_in_use(const Dockerd& dockerd, const Live& live, const std::st
                     "Docker needs the runtime to stop these containers, so stop them first:" + names);
 }
 
-// On a reload dockerd keeps the old value of a key that is gone from its file, so it is first told plainly.
+// On a reload dockerd keeps the old value of a key that is gone from its file, so it is first told plainly; but of no
+// default that it was given as an option, since it does not take both.
+std::string told_plainly(const Change& change, const Dockerd& dockerd) {
+  JsonText plain(change.path, change.after.value_or(""));
+  if (!plain.at({"runtimes"}).is_object()) plain.set({"runtimes"}, nlohmann::ordered_json::object());
+  if (!plain.at({"default-runtime"}).is_string() &&
+      option_values(dockerd.process().arguments(), "--default-runtime").empty())
+    plain.set({"default-runtime"}, "runc");
+  return plain.text();
+}
+
 Notes before_take(const std::string& where, const Wish& wish, const Changes& changes, const Plan::Write& write) {
   Notes notes;
   for (const Dockerd& dockerd : reading(where)) {
     const auto live = dockerd.live();
     if (live && !knows_shim(*live, wish.shim)) continue;
     if (live) refuse_while_in_use(dockerd, *live, wish.shim);
-    const Change& change = changes.front();
-    JsonText plain(change.path, change.after.value_or(""));
-    if (!plain.at({"runtimes"}).is_object()) plain.set({"runtimes"}, nlohmann::ordered_json::object());
-    if (!plain.at({"default-runtime"}).is_string()) plain.set({"default-runtime"}, "runc");
-    write(change.path, plain.text());
+    write(changes.front().path, told_plainly(changes.front(), dockerd));
     append(notes, reload(
                       dockerd, [&](const Live& now) { return !knows_shim(now, wish.shim); }, wish.shim));
   }

@@ -29,6 +29,9 @@ constexpr std::array others = {"krun", "youki", "crun-vm", "crun-wasm"};
 const Texts builtin_json = {"crun", "runc", "kata", "runsc", "youki", "krun", "ocijail"};
 const Texts builtin_nocgroups = {"crun", "krun"};
 
+// As the code has it (containers/common, EngineConfig); its manual page says "nocgroups", which Podman passes over.
+constexpr const char* nocgroups_key = "runtime_supports_nocgroup";
+
 // A list that a later file replaces, or adds to once a file has said {append=true} (Podman 5).
 struct List {
   Texts values;
@@ -69,7 +72,7 @@ Config merged(const Layers& layers) {
       config.runtime_where = path;
     }
     read_list(engine["runtime_supports_json"], config.json);
-    read_list(engine["runtime_supports_nocgroups"], config.nocgroups);
+    read_list(engine[nocgroups_key], config.nocgroups);
     const toml::table* runtimes = engine["runtimes"].as_table();
     if (runtimes == nullptr) continue;
     for (const auto& [name, value] : *runtimes) {
@@ -126,7 +129,7 @@ std::string body_of(const Wish& wish, const std::string& shim, bool make_default
   // --cgroups=disabled and the like: as for the runtime behind the shim.
   const std::string behind = std::filesystem::path(shim).extension().string();
   if (config.nocgroups.has(behind.substr(behind.empty() ? 0 : 1)))
-    engine.insert("runtime_supports_nocgroups", with_ours(config.nocgroups.values));
+    engine.insert(nocgroups_key, with_ours(config.nocgroups.values));
   engine.insert("runtimes", toml::table{{wish.name, toml::array{shim}}});
   return toml_text(toml::table{{"engine", engine}});
 }
@@ -214,6 +217,7 @@ Plan podman_plan(const Wish& wish) {
     if (wish.make_default && !remark.empty()) plan.remarks = {remark};
   }
   plan.edits = {{path, [=](const Text& now) { return put(now, path, wish, shim); }, take_block}};
+  plan.after_take = [wish] { return still_there(podman_registrations(wish.root), wish.shim); };
   return plan;
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("of a daemon.json only what must change changes") {
       {"{\r\n    \"debug\": true\r\n}\r\n",
        "{\r\n    \"debug\": true,\r\n    \"runtimes\": {\r\n      \"ipcguard\": {\r\n        " + path +
            "\r\n      }\r\n    }\r\n}\r\n"},
-      // A byte order mark, which Docker 24 and newer pass over.
+      // A byte order mark, which Docker 23 and newer pass over.
       {"\xEF\xBB\xBF{\"debug\": true}", "\xEF\xBB\xBF{\"debug\": true, \"runtimes\": {\"ipcguard\":" + one + "}}"},
       // Other runtimes.
       {"{\n  \"runtimes\": {\n    \"crun\": { \"path\": \"/usr/bin/crun\" }\n  },\n  \"debug\": true\n}",

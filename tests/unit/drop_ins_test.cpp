@@ -149,9 +149,20 @@ TEST_CASE("Podman: the runtime behind the shim is the one that ran before, where
   CHECK(host.put(true) == Notes{"changed " + podman_file});
   CHECK(host.remarks_.empty());
   CHECK(host.text(podman_file).find("\"" + shim + ".crun\"") != std::string::npos);
-  CHECK(host.text(podman_file).find(R"(runtime_supports_nocgroups = [ "crun", "krun", "ipcguard" ])") !=
+  CHECK(host.text(podman_file).find(R"(runtime_supports_nocgroup = [ "crun", "krun", "ipcguard" ])") !=
         std::string::npos);
   CHECK(host.put(true).empty());
+}
+
+TEST_CASE("what was registered by hand is named when ours is taken out") {
+  Host host(engines::podman_plan);
+  const std::string by_hand = "etc/containers/containers.conf.d/10-ipcguard.conf";
+  host.write("usr/local/bin/ipcguard-runtime", "");
+  host.write(by_hand, "[engine.runtimes]\nguarded = [\"/usr/local/bin/ipcguard-runtime\"]\n");
+  host.put();
+  CHECK(host.take() ==
+        Notes{"removed " + podman_file,
+              by_hand + " still names /usr/local/bin/ipcguard-runtime as guarded: take that out by hand"});
 }
 
 TEST_CASE("the runtimes that Podman knows") {
