@@ -116,6 +116,14 @@ build_image() {
     printf 'version = 2\n' | put $config
     before=$(inside find /etc/containerd -type f -exec sha256sum {} +)
 
+    # Where it cannot tell what to do it says so.
+    inside rm -rf /run/containerd /run/crio
+    run -1 node install install
+    has "neither containerd's nor CRI-O's socket is at its usual place: set ENGINE"
+    run -2 node install ENGINE=nonsense install
+    run -2 node install
+    has 'what to do?'
+
     # First without a ConfigMap, with the engine named.
     run -0 node install ENGINE=containerd DEFAULT=yes install
     has 'waiting for a restart of containerd'
@@ -142,8 +150,11 @@ build_image() {
     local gpu='{ "exceptions": [ { "name": "gpu", "reason": "r", "match": { "engine": "kubernetes", "namespace": "gpu" }, "allow": "host-ipc" } ] }'
     echo "$gpu" | put /etc/ipcguard/allowlist.d/own.json
     config_map "gpu.json=$gpu" 'config.json={ "mode": "audit" }'
-    run -0 node policy policy
-    has 'installed /etc/ipcguard/allowlist.d/configmap-gpu.json'
+    node policy watch >"$BATS_TEST_TMPDIR/watch.log" 2>&1 3>&- &
+    wait_until grep -q 'installed /etc/ipcguard/config.json' "$BATS_TEST_TMPDIR/watch.log"
+    docker_ kill --signal TERM "$(docker_ ps --quiet)"
+    wait $! # it ends at once, and well
+    grep -q 'installed /etc/ipcguard/allowlist.d/configmap-gpu.json' "$BATS_TEST_TMPDIR/watch.log"
     [ "$(inside cat /etc/ipcguard/config.json)" = '{ "mode": "audit" }' ]
     [ "$(inside stat -c '%a %u %F' /etc/ipcguard/allowlist.d/configmap-gpu.json)" = '644 0 regular file' ]
     run -0 inside /opt/ipcguard/bin/ipcguard validate
@@ -175,19 +186,6 @@ build_image() {
     there /etc/ipcguard/allowlist.d/own.json
 }
 
-@test "the image refuses plainly where it cannot tell what to do" {
-    start_dockerd
-    build_image
-    inside mkdir -p /run/configmap
-    inside rm -rf /run/containerd /run/crio
-    run -1 node install install
-    has "neither containerd's nor CRI-O's socket is at its usual place: set ENGINE"
-    run -2 node install ENGINE=nonsense install
-    has nonsense
-    run -2 node install
-    has 'what to do?'
-}
-
 # --- Ansible ---
 
 play() { # OPTION…
@@ -204,7 +202,7 @@ files() { inside find /etc /usr/bin /var/lib/ipcguard -type f -printf '%p %i %T@
     jq -n --arg package "$DEB" --arg gpu "$DEPLOY/../docs/exceptions/cuda-mps.json" '{
         ipcguard_package: $package, ipcguard_settings: { mode: "enforce", exposures: { "host-proc": "refuse" } },
         ipcguard_allowlist: [$gpu], ipcguard_allowlist_absent: ["kubernetes-system.json"],
-        ipcguard_engines: ["docker"], ipcguard_harden: true, ipcguard_doctor: false }' >"$variables"
+        ipcguard_engines: ["docker", "containerd"], ipcguard_harden: true, ipcguard_doctor: false }' >"$variables"
     # On a host that does not have it, check mode says so much.
     run -0 play --check -e "@$variables"
     changed_is 1
@@ -215,6 +213,8 @@ files() { inside find /etc /usr/bin /var/lib/ipcguard -type f -printf '%p %i %T@
     inside jq -e '.exposures["host-proc"] == "refuse"' /etc/ipcguard/config.json
     inside jq -e '."default-runtime" == "ipcguard" and .runtimes.ipcguard.path == "/usr/bin/ipcguard-runtime"' /etc/docker/daemon.json
     there /etc/ipcguard/allowlist.d/cuda-mps.json /usr/bin/crun.unguarded
+    run -0 inside containerd config dump
+    has 'default_runtime_name = "ipcguard"'
     absent /etc/ipcguard/allowlist.d/kubernetes-system.json
     before=$(files)
     run -0 play -e "@$variables"
@@ -225,7 +225,7 @@ files() { inside find /etc /usr/bin /var/lib/ipcguard -type f -printf '%p %i %T@
     inside rm /etc/docker/daemon.json
     inside ipcguard harden --remove /usr/bin/crun
     before=$(files)
-    run -0 play --check -e "@$variables" -e '{ "ipcguard_settings": { "mode": "audit" } }'
+    run -0 play --check -e "@$variables" -e '{ "ipcguard_settings": { "mode": "audit" } }' -e ipcguard_restart_containerd=false
     changed_is 3
     [ "$(files)" = "$before" ]
 

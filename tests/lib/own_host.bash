@@ -73,7 +73,6 @@ docker_answers() { docker_ info >/dev/null 2>&1; }
 build_packages() {
     local build
     build=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build/release
-    cmake --build "$build" --target compressed >&2
     # The staging is there as well, so that suites that run side by side do not meet.
     (cd "$build" && cpack -G "DEB;RPM" -B "$1" -D CPACK_PACKAGE_DIRECTORY="$1" >&2)
     export DEB RPM
