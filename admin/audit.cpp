@@ -46,6 +46,9 @@ std::optional<Audited> look_at(const engines::Running& running, shim::Policy& po
     audited.judgement = shim::judge_init(*init, running.state, running.root, subject, policy, host::kernel());
     // The judgement has it only where that matters to it.
     audited.judgement.container = shim::identify(subject, policy.settings().engines);
+    if (!running.root)
+      audited.judgement.container.unestablished =
+          "its runtime's state is in no place that is known; its id is its cgroup's";
     apply_control(audited, init->namespace_id("ipc"), policy);
   } catch (const std::exception& thrown) {
     audited.judgement = shim::unjudged(std::move(subject), shim::as_error(thrown), policy);

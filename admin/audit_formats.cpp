@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -76,23 +77,16 @@ Json control_of(const Control& control) {
 
 // Text in XML 1.0: markup escaped; characters that XML does not have, and bytes that are no UTF-8, dropped.
 std::string xml(std::string_view text) {
+  static const std::map<std::string_view, const char*> others = {
+      {"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"\xEF\xBF\xBE", ""}, {"\xEF\xBF\xBF", ""}};
   std::string out;
-  while (!text.empty()) {
-    const std::size_t length = std::max<std::size_t>(host::utf8_length(text), 1);
+  for (std::size_t length = 0; !text.empty(); text.remove_prefix(std::max<std::size_t>(length, 1))) {
+    length = host::utf8_length(text);
     const std::string_view letter = text.substr(0, length);
-    text.remove_prefix(length);
-    const auto lead = static_cast<unsigned char>(letter[0]);
-    if (letter == "&")
-      out += "&amp;";
-    else if (letter == "<")
-      out += "&lt;";
-    else if (letter == ">")
-      out += "&gt;";
-    else if (letter == "\"")
-      out += "&quot;";
-    else if (letter == "\n")
-      out += "&#10;";
-    else if (lead >= 0x20 && (lead < 0x80 || length > 1) && letter != "\xEF\xBF\xBE" && letter != "\xEF\xBF\xBF")
+    const auto other = others.find(letter);
+    if (other != others.end())
+      out += other->second;
+    else if (length > 1 || letter == "\n" || letter >= " ")
       out += letter;
   }
   return out;
@@ -140,7 +134,7 @@ void write_audit_text(std::ostream& out, const Audit& audit) {
     out << "\n";
   }
   out << "policy, mode " << config::name_of(audit.mode) << ": " << refused(audit) << " refused\n";
-  out << audit.containers.size() << " containers, " << audit.findings() << " findings\n";
+  out << "containers: " << audit.containers.size() << ", findings: " << audit.findings() << "\n";
 }
 
 void write_audit_json(std::ostream& out, const Audit& audit) {
@@ -179,6 +173,7 @@ void write_audit_json(std::ostream& out, const Audit& audit) {
 
 void write_audit_junit(std::ostream& out, const Audit& audit) {
   std::vector<Suite> suites;
+  suites.reserve(controls.size() + 1);
   for (const Control& control : controls)
     suites.push_back({title_of(control) + ": " + std::string(control.title), &control});
   suites.push_back({"ipcguard policy of this host, mode " + std::string(config::name_of(audit.mode))});

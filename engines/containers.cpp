@@ -33,13 +33,16 @@ constexpr std::string_view shim_name = "containerd-shim";
 // What a container's init has for a parent while its engine lives; a runtime in the foreground is one too.
 constexpr std::array<std::string_view, 6> parent_names = {shim_name, "conmon", "conmonrs", "runc", "crun", "youki"};
 
-bool is_parent(const Process& process) {
+bool is_parent(const ProcessFacts& process) {
   return std::find(parent_names.begin(), parent_names.end(), process.name) != parent_names.end();
 }
 
 // How long a container may be in the making before it is told as it is.
 constexpr int max_looks = 100;
 constexpr auto between_looks = std::chrono::milliseconds(50);
+
+// Whether its program, by its name, is not the container's yet.
+bool is_runtime(const ProcessFacts& init) { return init.name.starts_with("runc:[") || init.name == "crun"; }
 
 std::vector<std::string> matches(const std::string& pattern) {
   glob_t found{};
@@ -74,7 +77,7 @@ std::string word_after(const std::vector<std::string>& words, std::string_view o
 }
 
 // What a shim, a monitor or a runtime was told of where the state is.
-std::vector<std::string> roots_told(const Process& process, const std::string& folder) {
+std::vector<std::string> roots_told(const ProcessFacts& process, const std::string& folder) {
   const auto words = words_of(host::kernel_file(folder + "/cmdline"));
   if (process.name == shim_name) {
     const std::string root = oci::read_shim_root(folder + "/cwd");  // it works in its bundle
@@ -104,15 +107,15 @@ host::FileSystemPart root_of(const std::string& folder) {
 // either it is the first in a cgroup of its own, as runtimes make one, or its parent is one that containers have. So a
 // service with a private view of the host's files, a shell under unshare(1), and the sandboxes of browsers and of
 // Flatpak are none.
-std::vector<std::pair<const Process*, std::string>> first_processes(const Processes& processes,
-                                                                    const std::string& proc) {
+std::vector<std::pair<const ProcessFacts*, std::string>> first_processes(const Snapshot& processes,
+                                                                         const std::string& proc) {
   std::set<ino_t> namespaces = processes.host;
   std::set<std::string_view> cgroups;
-  std::map<pid_t, const Process*> by_pid;
-  for (const Process& process : processes.all) by_pid[process.pid] = &process;
+  std::map<pid_t, const ProcessFacts*> by_pid;
+  for (const ProcessFacts& process : processes.all) by_pid[process.pid] = &process;
   const host::FileSystemPart own = root_of(proc + "/self"), init = root_of(proc + "/1");
-  std::vector<std::pair<const Process*, std::string>> first;
-  for (const Process& process : processes.all) {
+  std::vector<std::pair<const ProcessFacts*, std::string>> first;
+  for (const ProcessFacts& process : processes.all) {
     const bool first_in_cgroup = cgroups.insert(process.cgroup).second;
     if (!namespaces.insert(process.mount.inode).second) continue;
     const auto parent = by_pid.find(process.parent);
@@ -129,9 +132,9 @@ std::vector<std::pair<const Process*, std::string>> first_processes(const Proces
 
 // The process that a state names, if it lives. Without a start time (youki) its number may be another's by now: not one
 // in the host's mount namespace then.
-const Process* init_of(const oci::RuntimeState& state, const Processes& processes) {
+const ProcessFacts* init_of(const oci::RuntimeState& state, const Snapshot& processes) {
   const auto found = std::find_if(processes.all.begin(), processes.all.end(),
-                                  [&](const Process& process) { return process.pid == state.pid; });
+                                  [&](const ProcessFacts& process) { return process.pid == state.pid; });
   if (found == processes.all.end()) return nullptr;
   if (state.start_time ? *state.start_time != found->started : processes.host.contains(found->mount.inode))
     return nullptr;
@@ -140,8 +143,8 @@ const Process* init_of(const oci::RuntimeState& state, const Processes& processe
 
 }  // namespace
 
-Processes read_processes(const std::string& proc) {
-  Processes processes;
+Snapshot read_processes(const std::string& proc) {
+  Snapshot processes;
   for (const char* one : {"/self", "/1"})
     if (const auto id = host::namespace_at(proc + one + "/ns/mnt")) processes.host.insert(id->inode);
   for (const std::string& name : folders_in(proc)) {
@@ -156,7 +159,7 @@ Processes read_processes(const std::string& proc) {
     else if (errno != ENOENT && errno != ESRCH)
       processes.unreadable.push_back(pid);
   }
-  std::sort(processes.all.begin(), processes.all.end(), [](const Process& one, const Process& other) {
+  std::sort(processes.all.begin(), processes.all.end(), [](const ProcessFacts& one, const ProcessFacts& other) {
     return std::tie(one.started, one.pid) < std::tie(other.started, other.pid);
   });
   return processes;
@@ -189,14 +192,14 @@ std::string id_in_cgroup(const std::string& text) {
   return {};
 }
 
-std::set<std::string> state_roots(const Processes& processes, const host::EngineFolders& folders,
+std::set<std::string> state_roots(const Snapshot& processes, const host::EngineFolders& folders,
                                   const std::string& proc) {
   std::vector<std::string> roots{"/run/runc", "/run/crun", "/run/youki"};
   std::vector<std::string> patterns{"/run/user/*/runc", "/run/user/*/crun", "/run/containerd/runc/*"};
   for (const std::string& exec_root : folders.docker_exec_root) patterns.push_back(exec_root + "/runtime-*/*");
   for (const std::string& pattern : patterns)
     for (std::string& root : matches(pattern)) roots.push_back(std::move(root));
-  for (const Process& process : processes.all) {
+  for (const ProcessFacts& process : processes.all) {
     if (!is_parent(process)) continue;
     try {
       for (std::string& root : roots_told(process, proc + "/" + std::to_string(process.pid)))
@@ -212,7 +215,7 @@ std::set<std::string> state_roots(const Processes& processes, const host::Engine
   return real;
 }
 
-Found running_containers(const Processes& processes, const host::EngineFolders& folders, const std::string& proc) {
+Found running_containers(const Snapshot& processes, const host::EngineFolders& folders, const std::string& proc) {
   Found found;
   std::set<ino_t> namespaces;  // mount namespaces of those that were found
   std::set<pid_t> pids;
@@ -220,10 +223,11 @@ Found running_containers(const Processes& processes, const host::EngineFolders& 
     for (const std::string& id : folders_in(root)) {
       try {
         auto state = oci::read_runtime_state(root + "/" + id);
-        const Process* init = state ? init_of(*state, processes) : nullptr;
+        const ProcessFacts* init = state ? init_of(*state, processes) : nullptr;
         if (init == nullptr || !pids.insert(init->pid).second) continue;
         namespaces.insert(init->mount.inode);
         if (state->waits) continue;
+        found.in_the_making = found.in_the_making || is_runtime(*init);
         found.containers.push_back({*init, id, root, std::move(*state)});
       } catch (const host::Error& error) {
         found.problems.push_back(error);
@@ -235,7 +239,7 @@ Found running_containers(const Processes& processes, const host::EngineFolders& 
     oci::RuntimeState state;
     state.pid = init->pid;
     state.start_time = init->started;
-    found.in_the_making = found.in_the_making || init->name.starts_with("runc:[") || init->name == "crun";
+    found.in_the_making = found.in_the_making || is_runtime(*init);
     found.containers.push_back({*init, std::move(id), std::nullopt, std::move(state)});
   }
   return found;
@@ -243,7 +247,7 @@ Found running_containers(const Processes& processes, const host::EngineFolders& 
 
 Found running_containers(const host::EngineFolders& folders) {
   for (int look = 1;; ++look) {
-    const Processes processes = read_processes();
+    const Snapshot processes = read_processes();
     Found found = running_containers(processes, folders);
     found.unreadable = processes.unreadable;
     if (!found.in_the_making || look == max_looks) return found;

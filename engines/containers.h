@@ -18,7 +18,7 @@
 namespace engines {
 
 // One process, as far as it takes to tell what begins a container.
-struct Process {
+struct ProcessFacts {
   pid_t pid = 0, parent = 0;
   std::uint64_t started = 0;  // clock ticks after boot
   std::string name;           // of its program
@@ -26,18 +26,18 @@ struct Process {
   std::string cgroup;         // the text of its cgroup file
 };
 
-struct Processes {
-  std::vector<Process> all;       // by the time they were started
+struct Snapshot {
+  std::vector<ProcessFacts> all;  // by the time they were started
   std::vector<pid_t> unreadable;  // what is known of these is only that they are there
   std::set<ino_t> host;           // mount namespaces that are the host's: ours and pid 1's
 };
 
 // All that `proc` has. Those that end meanwhile are left out.
-Processes read_processes(const std::string& proc = "/proc");
+Snapshot read_processes(const std::string& proc = "/proc");
 
 // A container, by its init.
 struct Running {
-  Process init;
+  ProcessFacts init;
   std::string id;                   // as its runtime knows it, or else as its cgroup says; may be empty
   std::optional<std::string> root;  // its runtime's --root, where its state was found
   oci::RuntimeState state;          // with the pid and start time alone where none was found
@@ -46,8 +46,8 @@ struct Running {
 struct Found {
   std::vector<Running> containers;
   std::vector<host::Error> problems;  // states that cannot be read
-  std::vector<pid_t> unreadable;      // as in Processes
-  // One of them has no state, and its program has the name of a runtime: the state may not be written yet.
+  std::vector<pid_t> unreadable;      // as in Snapshot
+  // The program of one of them has the name of a runtime: it, or its state, may not be complete.
   bool in_the_making = false;
 };
 
@@ -56,12 +56,12 @@ struct Found {
 Found running_containers(const host::EngineFolders& folders);
 
 // The same among `processes`, at once. A runtime's state counts if only root can have written it.
-Found running_containers(const Processes& processes, const host::EngineFolders& folders,
+Found running_containers(const Snapshot& processes, const host::EngineFolders& folders,
                          const std::string& proc = "/proc");
 
 // Where runtimes may keep the state of their containers: by default, below these folders, and by what the running
 // runtimes, monitors and shims were told. Those that are there, without links.
-std::set<std::string> state_roots(const Processes& processes, const host::EngineFolders& folders,
+std::set<std::string> state_roots(const Snapshot& processes, const host::EngineFolders& folders,
                                   const std::string& proc = "/proc");
 
 // The id of the container that a cgroup, by the text of a process's cgroup file, was made for: the last 64 hexadecimal

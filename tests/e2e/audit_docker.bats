@@ -99,7 +99,7 @@ agrees() {
     told "$(id_of gpu-1)" '.control.result == "fail" and .finding'
     audit junit
     grep -qF "<testcase classname=\"docker\" name=\"gpu-1 ($(id_of gpu-1))\">" "$OUT"
-    if command -v xmllint >/dev/null; then xmllint --noout "$OUT"; else echo '# xmllint is missing: not validated by it' >&3; fi
+    xmllint --noout "$OUT"
 }
 
 @test "mounts of the host's memory are the policy's business; names cannot break a format" {
@@ -115,7 +115,7 @@ agrees() {
     docker unpause paused
     audit junit
     grep -qF '/mnt/&lt;&quot;&amp;\x27é' "$OUT" || complain "$out"
-    if command -v xmllint >/dev/null; then xmllint --noout "$OUT"; fi
+    xmllint --noout "$OUT"
 }
 
 @test "without the engine's folders in the settings it is found all the same, and who it is, is not known" {
@@ -123,7 +123,8 @@ agrees() {
     run_detached host --ipc host
     settings .
     audit
-    told "$(id_of host)" '.control.result == "fail" and .finding and .container.engine == "unknown" and .container.name == null'
+    told "$(id_of host)" '.control.result == "fail" and .finding and .container.engine == "unknown" and .container.name == null' \
+        '.bundle | endswith("/moby/'"$(id_of host)"'")'
 }
 
 @test "nobody asks Docker: it need not answer" {

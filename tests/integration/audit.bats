@@ -20,7 +20,7 @@ setup_file() {
 }
 
 teardown_file() {
-    [ -z "${INIT:-}" ] || kill -KILL "$INIT"
+    [ -z "${INIT:-}" ] || kill -KILL "$INIT" || :
     isolation_stop
     host_memory_end
 }
@@ -74,7 +74,7 @@ nothing_runs() {
 @test "a host without containers" {
     nothing_runs
     audit 0 text
-    grep -qx '0 containers, 0 findings' "$OUT"
+    grep -qx 'containers: 0, findings: 0' "$OUT"
 }
 
 one_of_each() {
@@ -133,7 +133,8 @@ elsewhere() {
     ROOT=/run/odd-$RT
     run_bare "$WITHOUT_IPC"
     audit 1
-    says '.containers | length == 1' '.containers[0] | .container.id == "'"$ID"'" and .container.engine == "unknown" and .bundle == null and .control.result == "fail" and .decision == "refuse"'
+    says '.containers | length == 1' '.containers[0] | .container.id == "'"$ID"'" and .container.engine == "unknown" and .bundle == null and .control.result == "fail" and .decision == "refuse"' \
+        '.containers[0].identity.unestablished | contains("no place that is known")'
     teardown
     run_bare
     audit 0
@@ -188,7 +189,7 @@ background() {
     background unshare --mount chroot "$ROOTFS" /bin/busybox sleep 1005
     # As bwrap does: a root of its own, in the cgroup that it was started in.
     background unshare --mount bash -ec 'mount --rbind "$1" "$1"; cd "$1"; mkdir -p old; pivot_root . old; exec /bin/busybox sleep 1006' sandbox "$ROOTFS"
-    background setpriv --reuid 65534 --clear-groups unshare --user --mount sleep 1007
+    background unshare --user --map-root-user --mount sleep 1007
     local number
     for number in 1001 1002 1003 1004 1005 1006 1007; do wait_until 30 sleeps "$number"; done
     nothing_runs
@@ -221,11 +222,11 @@ sleeps() { alone pgrep -f "sleep $1\$" >/dev/null; }
     audit 1 text
     grep -qE "^fail +refuse +unknown +$ID\$" "$OUT"
     grep -qx 'CIS Docker Benchmark 1.6.0, 5.17: 0 pass, 0 covered, 1 fail, 0 error' "$OUT"
-    grep -qx '1 containers, 1 findings' "$OUT"
+    grep -qx 'containers: 1, findings: 1' "$OUT"
     audit 1 junit
     grep -qF '<testsuites name="ipcguard audit" tests="2" failures="2" errors="0">' "$OUT"
     [ "$(grep -c "<testcase classname=\"unknown\" name=\"$ID\">" "$OUT")" = 2 ]
-    if command -v xmllint >/dev/null; then xmllint --noout "$OUT"; else echo '# xmllint is missing: not validated by it' >&3; fi
+    xmllint --noout "$OUT"
 }
 
 @test "what cannot be looked at is told, and no pass" {

@@ -103,7 +103,7 @@ TEST_CASE("audit as text") {
         "CIS Docker Benchmark 1.6.0, 5.17: 1 pass, 0 covered, 1 fail, 0 error\n"
         "CIS AKS Benchmark 1.7.0, 4.2.3: 0 pass, 1 covered, 0 fail, 0 error\n"
         "policy, mode enforce: 1 refused\n"
-        "3 containers, 1 findings\n");
+        "containers: 3, findings: 1\n");
 }
 
 TEST_CASE("audit as JSON") {

@@ -12,7 +12,7 @@
 
 using engines::Found;
 using engines::id_in_cgroup;
-using engines::Processes;
+using engines::Snapshot;
 
 namespace {
 
@@ -138,7 +138,7 @@ TEST_CASE("what ends while it is looked at, and what is no process, is passed ov
   std::filesystem::remove(proc.path() + "/10/mountinfo");  // between the two looks
   CHECK(found_in(proc) == Names{"11 web"});
   std::filesystem::remove(proc.path() + "/11/ns/mnt");
-  const Processes processes = engines::read_processes(proc.path());
+  const Snapshot processes = engines::read_processes(proc.path());
   CHECK(processes.all.size() == 2);
   CHECK(processes.unreadable.empty());
   CHECK(processes.host.size() == 1);
