@@ -285,6 +285,7 @@ require_root() { ((EUID == 0)) || die "this changes the host, so run it as root"
 install_here() {
   local runtime
   require_root
+  [[ ! -e /usr/bin/ipcguard-runtime ]] || die "there is a package ipcguard on this host: use that, or remove it first"
   mkdir -p -- "${MANIFEST%/*}"
   scratch=$(mktemp -d "${MANIFEST%/*}.XXXXXX") # /tmp may be mounted noexec
   install_missing "${BUILD_PACKAGES[@]}" 'jq jq'

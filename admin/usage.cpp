@@ -172,8 +172,8 @@ void add_harden(CLI::App& app, std::function<int()>& chosen) {
 
 void add_commands(CLI::App& app, std::function<int()>& chosen) {
   app.require_subcommand(1);
-  for (const auto add : {add_check, add_audit, add_validate, add_report, add_suggest, add_explain, add_test,
-                         add_configure, add_harden, add_doctor})
+  for (const auto add : {add_check, add_audit, add_doctor, add_validate, add_report, add_suggest, add_explain, add_test,
+                         add_configure, add_harden})
     add(app, chosen);
 }
 
