@@ -329,7 +329,7 @@ leave_engines() { # before anything that they call is taken away
     [[ ! -d $record ]] || admin configure "$(basename -- "$record")" --remove
   done
   [[ $left == yes ]] || admin harden --remove
-  [[ $left == no ]] || die "not all of it could be undone, see above, so nothing was removed"
+  [[ $left == no ]] || die "not all of it could be undone, see above, so ipcguard stays"
   rmdir -- "$CONFIGURED" 2>/dev/null || true
 }
 

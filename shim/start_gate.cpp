@@ -17,9 +17,8 @@ namespace shim {
 
 namespace {
 
-Judgement judge_beside(const Host& host, const host::Process& init, const oci::RuntimeState& state,
-                       const std::optional<std::string>& root, Subject subject, Policy& policy,
-                       const host::Kernel& kernel) {
+Judgement judge_seen(const host::Process& init, const oci::RuntimeState& state, const std::optional<std::string>& root,
+                     Subject subject, Policy& policy, const host::Kernel& kernel, const Host& host) {
   auto exposures = exposures_of_namespaces(init, state, root, policy.settings().engines, kernel, host);
   auto files = exposures_of_files(init, host);
   std::move(files.begin(), files.end(), std::back_inserter(exposures));
@@ -31,7 +30,7 @@ Judgement judge_beside(const Host& host, const host::Process& init, const oci::R
 Judgement judge_init(const host::Process& init, const oci::RuntimeState& state, const std::optional<std::string>& root,
                      Subject subject, Policy& policy, const host::Kernel& kernel) {
   require_sound_settings(policy);
-  return judge_beside(look_at_host(kernel), init, state, root, std::move(subject), policy, kernel);
+  return judge_seen(init, state, root, std::move(subject), policy, kernel, look_at_host(kernel));
 }
 
 StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy, const host::Kernel& kernel,
@@ -56,7 +55,7 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
     if (objection) throw host::Error(*objection);
     require_sound_settings(policy);
     if (!host) host = look_at_host(kernel);
-    start.judgement = judge_beside(*host, *start.init, *state, query.root, subject, policy, kernel);
+    start.judgement = judge_seen(*start.init, *state, query.root, subject, policy, kernel, *host);
   } catch (const std::exception& thrown) {
     start.judgement = unjudged(std::move(subject), as_error(thrown), policy);
   }

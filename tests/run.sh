@@ -6,7 +6,7 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 packages=(
   g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libmd-dev catch2
-  bats jq libxml2-utils busybox-static runc crun containerd docker.io docker-compose podman util-linux bsdutils procps strace python3
+  bats jq libxml2-utils busybox-static runc crun containerd docker.io docker-compose podman buildah util-linux bsdutils procps strace
 )
 # Other packages than Debian's may have brought them.
 command -v node >/dev/null || packages+=(nodejs)

@@ -225,7 +225,7 @@ $SYSTEM_PODS 644 root root
     [ "$(inside readlink $SHIM.crun)" = ipcguard-runtime ]
     [ "$(inside ipcguard validate)" = 'valid: 1 exception, mode enforce, 0 warnings' ]
     [ -z "$(inside find /var/log/ipcguard -type f)" ] # the proof is not in the decision log
-    [ -z "$(inside find /var/lib /usr/local/bin /etc -name '*.??????' -newer "$BATS_TEST_TMPDIR/ready")" ]
+    [ -z "$(inside find /var/lib /usr/local/bin /etc -name '*.??????' ! -name containers.conf.d -newer "$BATS_TEST_TMPDIR/ready")" ]
 }
 
 @test "an umask of 077 and a noexec /tmp do not matter" {
@@ -451,7 +451,7 @@ END
 @test "daemon.json: --default remembers the previous default, and --uninstall restores it" {
     echo '{"runtimes": {"crun": {"path": "/usr/bin/crun"}}, "default-runtime": "crun", "debug": false}' | put $DAEMON_JSON
     install_sh --default
-    daemon_json_is "$REGISTERED"' and ."default-runtime" == "ipcguard"'
+    daemon_json_is ".runtimes.ipcguard.path == \"$SHIM.crun\" and .\"default-runtime\" == \"ipcguard\""
     inside jq '.debug = true' $DAEMON_JSON >"$BATS_TEST_TMPDIR/edited"
     put $DAEMON_JSON <"$BATS_TEST_TMPDIR/edited"
     run -0 install_sh --uninstall
@@ -513,7 +513,7 @@ END
 @test "what dockerd forgets by a reload is named" {
     start_dockerd --add-runtime other=/usr/bin/crun
     run -0 install_sh
-    [[ $output =~ 'by reloading, dockerd forgot '[^:]*other ]]
+    [[ $output =~ 'by reloading, dockerd '[^:]*' forgot '[^:]*other ]]
     [[ "$(live)" == *ipcguard* ]]
 }
 
@@ -558,12 +558,12 @@ END
     [[ "$(live)" == *ipcguard* ]]
 }
 
-@test "without a docker client, dockerd is reloaded once, and it says what it could not see" {
+@test "without a docker client, dockerd is reloaded all the same, once" {
     start_dockerd
     inside mv /usr/bin/docker /usr/bin/docker-out-of-sight
     inside rm -f /usr/local/bin/docker
     run -0 install_sh --default
-    has 'does not show the change'
+    has "reloaded dockerd (pid $DOCKERD) without a restart"
     run -0 install_sh --default
     has 'nothing changed'
     inside mv /usr/bin/docker-out-of-sight /usr/bin/docker
@@ -576,7 +576,6 @@ END
     local other=$!
     echo $other | put /run/docker.pid
     run -0 install_sh
-    has 'dockerd is not running'
     kill -0 $other
     kill $other
     wait $other || :
@@ -689,7 +688,7 @@ own_runtimes() { # in the overlay's upper layer, where a link is a link and not 
     install_sh
     echo '{' | put $DAEMON_JSON
     run -1 install_sh --uninstall
-    has 'is not valid JSON'
+    has 'it is not JSON'
     inside test -x $SHIM
     inside test -e $MANIFEST
 }
