@@ -43,7 +43,7 @@ std::string forget_command(Kind kind) {
 }
 
 std::string remedy_for(const engines::Registration& registration, const std::string& program, const Engine& engine) {
-  const std::string mended = program.empty() ? std::string() : remedy_for_program(program);
+  std::string mended = program.empty() ? std::string() : remedy_for_program(program);
   if (registration.where == "built in" || mended == "ipcguard harden") return mended;
   const Kind kind = engine.process.kind;
   const std::string configure = registration.is_default && configurable(kind)

@@ -47,7 +47,7 @@ bool exists(const std::string& path) {
 // The path of an installed program; empty if there is none.
 std::string installed(const std::string& name) {
   for (const std::string& folder : folders_of({}))
-    if (const std::string path = folder + "/" + name; access(path.c_str(), X_OK) == 0) return path;
+    if (std::string path = folder + "/" + name; access(path.c_str(), X_OK) == 0) return path;
   return {};
 }
 

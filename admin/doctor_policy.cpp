@@ -94,7 +94,7 @@ void check_settings(const std::string& settings, const shim::Policy& policy, Dia
   const config::Settings& now = policy.settings();
   if (now.mode == config::Mode::audit)
     diagnosis.add("mode-audit", Severity::critical, "the settings " + host::quoted(settings),
-                  settings + ": \"mode\" is \"audit\": everything runs, and what should be refused is only recorded",
+                  settings + R"(: "mode" is "audit": everything runs, and what should be refused is only recorded)",
                   R"(set "mode" to "enforce": )" + edit(settings));
   for (std::size_t at = 0; at < config::exposure_names.size(); ++at) {
     if (now.actions[at] >= config::Settings().actions[at]) continue;  // allow, warn, refuse

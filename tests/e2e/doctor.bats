@@ -156,7 +156,7 @@ reloaded() { ! in_host docker -H unix:///run/one/sock info --format '{{json .Run
 
 # Engines that Debian 12 does not have: what counts is their command line.
 @test "buildkitd and CRI-O by their command lines" {
-    put /usr/local/bin/buildkitd 755 <<<$'#!/bin/sh\nwhile :; do sleep 1000; done'
+    put /usr/local/bin/buildkitd 755 <<<$'#!/bin/sh\n[ "$1" != --version ] || exit 0\nwhile :; do sleep 1000; done'
     in_host cp /usr/local/bin/buildkitd /usr/local/bin/crio
     begin worker buildkitd --oci-worker-binary "$RAW"
     bypass buildkit-oci-worker "$RAW" '--oci-worker-binary' "(pid $(in_host cat /run/worker/pid))"

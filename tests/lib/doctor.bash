@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154 # lib/common.bash sets what it tells, tests use what is set here
+# shellcheck shell=bash disable=SC2016,SC2034,SC2119,SC2120,SC2153,SC2154 # programs of sh; what tests pass, and what lib/common.bash sets
 # A host that is hardened and where nothing else runs: /usr, /var/lib, /etc and /run of its own (lib/hard_mode.bash) and a
 # PID namespace with a /proc of its own, so that engines of other tests are not seen.
 
