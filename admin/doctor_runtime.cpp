@@ -29,7 +29,7 @@ bool can_be_run(const std::string& path) {
 std::string looked_up(const std::string& name, const std::vector<std::string>& folders) {
   if (name.find('/') != std::string::npos) return can_be_run(name) ? name : std::string();
   for (const std::string& folder : folders)
-    if (const std::string path = folder + "/" + name; can_be_run(path)) return path;
+    if (std::string path = folder + "/" + name; can_be_run(path)) return path;
   return {};
 }
 
@@ -69,7 +69,8 @@ RuntimeProgram runtime_program(const std::string& name, const std::vector<std::s
 
 std::string remedy_for_program(const std::string& path) {
   constexpr std::array<std::string_view, 4> folders = {"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"};
-  const std::string target = host::without_links(path);
+  std::string target = host::without_links(path);
+  if (target.empty()) target = path;
   if (target.ends_with(host::kept_suffix)) return "take " + host::shell_word(target) + " out of what names it";
   const std::filesystem::path file(target);
   const std::string name = file.filename().string();
