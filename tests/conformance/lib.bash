@@ -119,11 +119,13 @@ SEPARATOR=$'\x1f'
 outcomes() {
     awk -v OFS="$SEPARATOR" '
         NR == FNR {
+            # The last that a failed test says is why.
+            if (/^#/ && name != "" && became[name] == "fail" && /[[:alnum:]]/) why[name] = substr($0, 3, 200)
             if (!match($0, /^(not )?ok [0-9]+( - | )/)) next
             name = substr($0, RLENGTH + 1); reason = ""; outcome = /^not/ ? "fail" : "pass"
             if (match(name, / *# *(skip|SKIP|timeout)/)) {
                 reason = substr(name, RSTART + RLENGTH); sub(/^ */, "", reason)
-                if (substr(name, RSTART, RLENGTH) ~ /timeout/) { outcome = "fail"; reason = "it hangs" } else outcome = "skip"
+                if (substr(name, RSTART, RLENGTH) ~ /timeout/) { outcome = "fail"; reason = "it does not end" } else outcome = "skip"
                 name = substr(name, 1, RSTART - 1)
             }
             became[name] = outcome; why[name] = reason; next
@@ -203,7 +205,7 @@ conformance() { # PACKAGE [FILTER…]: extended regular expressions, of which an
     isolate
     list | grep -E -e "$filters" >"$WORK/list" || die "no test fits: $*"
     while read -r file <&4; do
-        grep -F "$file: " "$WORK/list" | cut -d ' ' -f 2- >"$WORK/selected"
+        awk -v file="$file: " 'index($0, file) == 1 { print substr($0, length(file) + 1) }' "$WORK/list" >"$WORK/selected"
         compare_file "$file"
     done 4< <(cut -d : -f 1 "$WORK/list" | uniq)
     [ -s "$WORK/log/ipcguard/decisions.jsonl" ] || die 'the shim has recorded nothing: it was not tested'
