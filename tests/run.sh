@@ -34,10 +34,12 @@ logs=$(mktemp -d)
 trap 'rm -rf -- "$logs"' EXIT
 suites=()
 
-# start_suite NAME COMMAND...: in the background, since the tests mostly wait, each in mount namespaces of its own.
+# start_suite NAME COMMAND...: in the background, since the tests mostly wait, each in mount namespaces of its own; no
+# more at a time than the machine has room for.
 start_suite() {
   local name=$1 number=${#suites[@]}
   shift
+  while (($(jobs -pr | wc -l) >= 2 * $(nproc))); do wait -n || true; done
   suites+=("$name")
   { "$@" >"$logs/$number" 2>&1 || echo $? >"$logs/$number.status"; } &
 }
@@ -91,13 +93,7 @@ lint() {
 install_packages "${packages[@]}"
 install_cri_client
 build release
-# The longest, in halves, so that it does not run alone at the end.
-start_suite 'integration: real runc and crun, a to n' bats --tap tests/integration/[a-n]*.bats
-start_suite 'integration: real runc and crun, o to z' bats --tap tests/integration/[o-z]*.bats
-start_suite 'end to end: real Docker' bats --tap tests/e2e/docker.bats tests/e2e/docker_start_gate.bats tests/e2e/compose.bats
-start_suite 'end to end: real Podman' bats --tap tests/e2e/podman.bats
-start_suite 'end to end: real containerd, CRI and ctr' bats --tap tests/e2e/kubernetes.bats tests/e2e/ctr.bats
-start_suite 'end to end: install.sh' bats --tap tests/e2e/install.bats
+for file in tests/e2e/*.bats tests/integration/*.bats; do start_suite "$file" bats --tap "$file"; done
 finish_suites
 start_suite 'unit tests and scenarios' ctest --preset release
 finish_suites
