@@ -43,13 +43,15 @@ containers_of_containerd() { inside ctr --address /run/engine/exec/containerd/co
 
 # Neither the engine nor the kernel has anything left of what did not start, and the daemon did not stumble.
 clean() {
-    [ -z "$(docker ps --quiet)" ] || complain "running: $(docker ps)" || return
+    # Docker 26 and later start one that has a restart policy again, to be refused again.
+    wait_until 60 none_runs || complain "running: $(docker ps)" || return
     wait_until 60 no_tasks || complain "tasks: $(containers_of_containerd tasks)" || return
     [ -z "$(processes_of_containers)" ] || complain "processes: $(processes_of_containers)" || return
     ! grep -E '/run/engine/(data/overlay2/[0-9a-f]+/merged|exec/containerd/.*rootfs)' "/proc/$HOLDER/mountinfo" || complain 'mounted' || return
     ! grep -iE 'level=(warning|error|fatal|panic).*(stuck|timed? ?out|still running|failed to (kill|delete|clean|stop)|device or resource busy|panic)' <(grep -v 'no such container' <(tail -n "+$LOGGED" "$BATS_FILE_TMPDIR/dockerd.log")) ||
         complain 'the daemon stumbled'
 }
+none_runs() { [ -z "$(docker ps --quiet)" ]; }
 no_tasks() { [ -z "$(containers_of_containerd tasks)" ]; }
 processes_of_containers() { pgrep --ns "$HOLDER" --nslist mnt -af "containerd-shim.*-address /run/engine/exec/|runc init" || :; }
 log_from_here() { LOGGED=$(($(wc -l <"$BATS_FILE_TMPDIR/dockerd.log") + 1)); }

@@ -322,13 +322,7 @@ docker_start() {
     # Debian's own client, also for what the benchmark's commands call through xargs.
     export PATH=/usr/bin:$PATH DOCKER_HOST=unix://$PRIVATE/run/docker.sock DOCKER_CONFIG=$BATS_FILE_TMPDIR/docker-client
     mkdir -p "$DOCKER_CONFIG"
-    setpriv --pdeathsig TERM nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns=/ -- unshare --net -- dockerd \
-        --config-file /etc/daemon.json --data-root /run/engine/data --exec-root /run/engine/exec --pidfile /run/dockerd.pid \
-        -H unix:///run/docker.sock --bridge=none --iptables=false --ip6tables=false --cgroup-parent "$CGROUP_PARENT" \
-        </dev/null >"$BATS_FILE_TMPDIR/dockerd.log" 2>&1 3>&- 4>&- &
-    export DOCKERD=$!
-    disown
-    wait_until 60 docker_answers || complain "dockerd does not answer: $(tail -n 5 "$BATS_FILE_TMPDIR/dockerd.log")" || return
+    docker_daemon || return
 
     printf '#!/bin/sh\nexec /bin/sh "$@"\n' >"$ROOTFS/bin/bash"
     chmod 755 "$ROOTFS/bin/bash"
@@ -339,7 +333,18 @@ docker_start() {
     docker import --change 'CMD ["sleep", "1000"]' "$BATS_FILE_TMPDIR/rootfs.tar" postgres:15
 }
 
-docker_answers() { kill -0 "$DOCKERD" && docker version >/dev/null 2>&1; }
+# The daemon itself, with options that a test file keeps in DOCKER_OPTIONS, and its own PATH in DOCKERD_PATH.
+docker_daemon() {
+    setpriv --pdeathsig TERM nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns=/ -- unshare --net -- env "PATH=${DOCKERD_PATH:-$PATH}" dockerd \
+        --config-file /etc/daemon.json --data-root /run/engine/data --exec-root /run/engine/exec --pidfile /run/dockerd.pid \
+        -H unix:///run/docker.sock --bridge=none --iptables=false --ip6tables=false --cgroup-parent "$CGROUP_PARENT" "${DOCKER_OPTIONS[@]}" \
+        </dev/null >>"$BATS_FILE_TMPDIR/dockerd.log" 2>&1 3>&- 4>&- &
+    export DOCKERD=$!
+    disown
+    wait_until 60 docker_answers || complain "dockerd does not answer: $(tail -n 5 "$BATS_FILE_TMPDIR/dockerd.log")" || return
+}
+
+docker_answers() { kill -0 "$DOCKERD" 2>/dev/null && docker version >/dev/null 2>&1; }
 
 docker_stop() {
     [ -n "${DOCKERD:-}" ] || return 0
