@@ -369,7 +369,7 @@ docker_remove_all() {
 docker_traces() {
     docker ps --all --quiet
     grep -E ' /run/engine/(data/(overlay2|containers)|exec/containerd)' "/proc/$HOLDER/mountinfo"
-    find "/proc/$HOLDER/root/run/engine/exec" -regextype posix-extended -regex '.*/[0-9a-f]{64}' ! -path '*/libnetwork/*'
+    find "/proc/$HOLDER/root/run/engine/exec" -regextype posix-extended -regex '.*/[0-9a-f]{64}' ! -path '*/libnetwork/*' ! -path '*/.cache/seccomp/*'
     find "/proc/$HOLDER/root/run/engine/data/containers" -mindepth 1 -maxdepth 1
     find /sys/fs/cgroup -path "*$CGROUP_PARENT/?*" -type d
     pgrep --ns "$HOLDER" --nslist mnt -f "containerd-shim.*-address /run/engine/exec/" || :
