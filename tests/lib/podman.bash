@@ -117,5 +117,6 @@ refused_by_podman() {
     record_is ".decision == \"refuse\" and .gate == \"${3:-create}\" and .container.engine == \"podman\" and .container.name == \"$2\"
         and (.exposures | map(.kind) | index(\"$1\"))" || return
     state=$(podman ps --all --filter "name=^$2\$" --format '{{.State}} {{.Pid}}')
-    [[ -z $state || $state == 'Created 0' || $state == 'Exited '*' 0' ]] || complain "it is: $state"
+    # Podman 5 says it without capitals.
+    [[ -z $state || ${state,,} == 'created 0' || ${state,,} == 'exited '*' 0' ]] || complain "it is: $state"
 }
