@@ -42,7 +42,7 @@ ctr_run() {
         options+=("$1")
         shift
     done
-    ctr_capture --namespace "${NAMESPACE:-default}" run --runc-binary "$SHIM" --cgroup "$CGROUP_PARENT/$id" "${options[@]}" "$IMAGE" "$id" "${command[@]}"
+    ctr_capture --namespace "${NAMESPACE:-default}" run --runc-binary "$SHIM" --cgroup "$CGROUP_PARENT/${NAMESPACE:-default}-$id" "${options[@]}" "$IMAGE" "$id" "${command[@]}"
 }
 
 runs_privately() {

@@ -273,7 +273,7 @@ running() { [ "$(podman inspect --format '{{.State.Status}}' "$1")" = running ];
     is_private member
 }
 
-@test "pods: one of podman kube play with hostIPC: ignored by Podman 4.3, never the host's" {
+@test "pods: one of podman kube play with hostIPC: ignored by Podman, never the host's" {
     cat >"$PRIVATE/run/pod.yaml" <<END_OF_FILE
 apiVersion: v1
 kind: Pod
@@ -291,7 +291,7 @@ END_OF_FILE
 
 @test "pods: --share without ipc leaves each member its own" {
     pod first --share uts
-    podman run --detach --pod first --name member localhost/x:1 sleep 1000
+    podman run --detach --network none --pod first --name member localhost/x:1 sleep 1000
     is_private member
     different_ipc member "$(infra_of first)"
 }

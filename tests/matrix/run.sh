@@ -15,7 +15,7 @@ read -ra debians <<<"${IPCGUARD_MATRIX:-bookworm trixie forky}"
 suites=("$@")
 ((${#suites[@]} > 0)) || suites=(docker docker_start_gate docker_life podman podman_life kubernetes ctr)
 mirror=http://deb.debian.org/debian
-packages=(docker.io containerd runc crun podman buildah busybox-static jq bats util-linux bsdutils procps iptables nodejs gcc libc6-dev uidmap)
+packages=(docker.io containerd runc crun podman buildah busybox-static jq bats util-linux bsdutils procps iptables nftables nodejs gcc libc6-dev uidmap)
 
 die() { printf 'tests/matrix/run.sh: %s\n' "$*" >&2; exit 2; }
 
