@@ -80,14 +80,14 @@ enter() { # SCRIPT ARGUMENT…
 
 # The control groups of what the suite left running; none of them frozen, or it could not end.
 leave() {
-    local file directory
-    while read -r file; do
-        directory=${file%/*}
-        if [ -z "$(<"$file")" ] || grep -qx "$$" "$file"; then continue; fi
-        [ ! -e "$directory/freezer.state" ] || echo THAWED >"$directory/freezer.state"
+    set +e
+    local controllers path directory
+    cat /proc/[0-9]*/cgroup 2>/dev/null | sort -u | comm -23 - <(sort -u /proc/self/cgroup) | while IFS=: read -r _ controllers path; do
+        directory=/sys/fs/cgroup/${controllers#name=}$path
+        [ "$controllers" != freezer ] || echo THAWED >"$directory/freezer.state"
         echo "$directory"
-    done < <(find /sys/fs/cgroup -mindepth 3 -name cgroup.procs) >"$WORK/cgroups" 2>/dev/null
-    find /sys/fs/cgroup -depth -type d -path '*/runc-cgroups-integration-test*' >>"$WORK/cgroups" 2>/dev/null || :
+    done >"$WORK/cgroups" 2>/dev/null
+    find /sys/fs/cgroup -depth -type d -path '*/runc-cgroups-integration-test*' >>"$WORK/cgroups" 2>/dev/null
 }
 
 isolate() {

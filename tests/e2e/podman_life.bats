@@ -92,7 +92,7 @@ given_up() { [ "$(podman inspect --format '{{.RestartCount}} {{.State.Status}}' 
     rm -r "$PRIVATE/run/context"
 }
 buildah_capture() {
-    capture env TMPDIR=/run/engine buildah --root /run/engine/root --runroot /run/engine/run --storage-driver vfs "$@"
+    capture env CONTAINERS_CONF=/etc/containers.conf TMPDIR=/run/engine buildah --root /run/engine/root --runroot /run/engine/run --storage-driver vfs "$@"
 }
 
 # --- without root ------------------------------------------------------------------------------------------------------
