@@ -20,6 +20,13 @@ struct ValidateOptions {
 // Lists everything that is wrong in settings and allowlist, and warns of what is broader than it looks.
 int validate(const ValidateOptions& options);
 
+struct AuditOptions {
+  std::string format = "text";  // json, junit
+};
+// Holds every container that runs on this host against the benchmarks' controls and the policy. 2 also where not all of
+// them could be looked at.
+int audit(const AuditOptions& options);
+
 // Of the log: its path, "-" for standard input, empty for the one that the settings name. Of `since`: a day or empty.
 
 struct ReportOptions {

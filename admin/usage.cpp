@@ -70,6 +70,14 @@ void add_validate(CLI::App& app, std::function<int()>& chosen) {
   command->add_option("--allowlist", options->allowlist, "The allowlist folder")->capture_default_str();
 }
 
+void add_audit(CLI::App& app, std::function<int()>& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "audit", "Hold every container that runs on this host against the benchmarks' controls and the policy");
+  const auto options = keep(command, chosen, audit);
+  command->add_option("--format", options->format, "text, json, or junit")
+      ->check(CLI::IsMember({"text", "json", "junit"}));
+}
+
 void add_report(CLI::App& app, std::function<int()>& chosen) {
   CLI::App* command = app.add_subcommand("report", "Count what was refused, warned of and excepted");
   const auto options = keep(command, chosen, report);
@@ -118,7 +126,8 @@ void add_test(CLI::App& app, std::function<int()>& chosen) {
 
 void add_commands(CLI::App& app, std::function<int()>& chosen) {
   app.require_subcommand(1);
-  for (const auto add : {add_check, add_validate, add_report, add_suggest, add_explain, add_test}) add(app, chosen);
+  for (const auto add : {add_check, add_audit, add_validate, add_report, add_suggest, add_explain, add_test})
+    add(app, chosen);
 }
 
 }  // namespace admin

@@ -25,20 +25,16 @@ namespace {
 constexpr int max_dying_ms = 5'000;
 
 // The start time in /proc/PID/stat; nullopt, with errno, if it cannot be read or the process has ended (a zombie has no
-// namespaces any more). The command name, which may hold spaces and parentheses, ends at the last ')'.
+// namespaces any more).
 std::optional<std::uint64_t> start_time_in(int process) {
   const Fd fd(openat(process, "stat", O_RDONLY | O_CLOEXEC));
   char buffer[1024];
   const ssize_t size = fd ? read(fd.get(), buffer, sizeof buffer) : -1;
   if (size <= 0) return std::nullopt;
-  const std::string text(buffer, static_cast<std::size_t>(size));
-  std::size_t at = text.rfind(')');
-  if (at == std::string::npos || at + 2 >= text.size()) return std::nullopt;
+  const auto stat = parse_stat({buffer, static_cast<std::size_t>(size)});
   errno = ESRCH;
-  if (text[at + 2] == 'Z' || text[at + 2] == 'X') return std::nullopt;
-  for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
-  if (at == std::string::npos) return std::nullopt;
-  return std::strtoull(text.c_str() + at + 1, nullptr, 10);
+  if (!stat || stat->ended) return std::nullopt;
+  return stat->started;
 }
 
 // Whether a descriptor has O_CLOEXEC (proc_pid_fdinfo(5), "flags"): runtimes hold some of the host's folders open in
@@ -54,6 +50,25 @@ bool closes_on_exec(int process, const std::string& descriptor) {
 }
 
 }  // namespace
+
+std::optional<ProcessStat> parse_stat(const std::string& text) {
+  // The name may hold spaces and parentheses; it ends at the last ')'. "12 (a name) S 1 …"
+  const std::size_t open = text.find('('), close = text.rfind(')');
+  if (open == std::string::npos || close == std::string::npos || close < open || close + 2 >= text.size())
+    return std::nullopt;
+  ProcessStat stat;
+  stat.name = text.substr(open + 1, close - open - 1);
+  stat.ended = text[close + 2] == 'Z' || text[close + 2] == 'X';
+  std::size_t at = close;
+  for (int field = 2; field < 22 && at != std::string::npos; ++field) {
+    at = text.find(' ', at + 1);
+    if (field == 3 && at != std::string::npos)
+      stat.parent = static_cast<pid_t>(std::strtol(text.c_str() + at + 1, nullptr, 10));
+  }
+  if (at == std::string::npos) return std::nullopt;
+  stat.started = std::strtoull(text.c_str() + at + 1, nullptr, 10);
+  return stat;
+}
 
 std::optional<Process> Process::find(pid_t pid, std::optional<std::uint64_t> start_time) {
   const auto fail = [&] {

@@ -14,6 +14,17 @@
 
 namespace host {
 
+// What /proc/PID/stat says (proc_pid_stat(5)).
+struct ProcessStat {
+  std::string name;  // of its program, at most 15 bytes; the process's own choice
+  bool ended = false;
+  pid_t parent = 0;
+  std::uint64_t started = 0;  // clock ticks after boot
+};
+
+// Reads its text; nullopt if that is none.
+std::optional<ProcessStat> parse_stat(const std::string& text);
+
 class Process {
  public:
   // The process `pid`; nullopt if there is none, or, where `start_time` is given (clock ticks after boot, field 22 of

@@ -50,6 +50,19 @@ constexpr Shape::Member metadata_members[] = {{"image-name", text(image_name)},
                                               {"metadata-name", text(own_name)}};
 constexpr Shape metadata_json = object(metadata_members);
 
+// containerd, api/types/runc/options.
+constexpr Shape::Member options_members[] = {{"root", text(id)}};
+constexpr Shape options_json = object(options_members);
+
+class OptionsListener final : public Listener {
+ public:
+  void text(int /*tag*/, std::string_view value) override { root_ = value; }
+  std::string packed() const { return root_; }
+
+ private:
+  std::string root_;
+};
+
 class MetadataListener final : public Listener {
  public:
   void text(int tag, std::string_view value) override {
@@ -159,6 +172,18 @@ std::optional<StorageRecord> read_storage_record(const std::string& folder, cons
     return record;
   }
   return std::nullopt;
+}
+
+std::string read_shim_root(const std::string& folder) {
+  constexpr host::FileRules rules{host::Owner::root, max_document, host::ErrorKind::unverifiable};
+  const std::string path = folder + "/options.json", shown = "the options of containerd's shim " + host::quoted(path);
+  const auto file = host::read_file(AT_FDCWD, path, rules, shown);
+  if (!file) return {};
+  try {
+    return read_sandboxed(file->text, options_json, OptionsListener(), max_answer);
+  } catch (const host::Error& error) {
+    throw host::Error(host::ErrorKind::unverifiable, shown + ": " + error.what());
+  }
 }
 
 }  // namespace oci

@@ -33,4 +33,9 @@ struct StorageRecord {
 // rename(2), so that no lock is needed to read them.
 std::optional<StorageRecord> read_storage_record(const std::string& folder, const std::string& id);
 
+// Of containerd's shim: where the runtime that it calls for the bundle in `folder` keeps its state, which is a folder
+// for each containerd namespace (core/runtime/v2, options.json); empty where the shim was told no place. Throws as
+// above.
+std::string read_shim_root(const std::string& folder);
+
 }  // namespace oci

@@ -153,8 +153,8 @@ config::Container identify(const Subject& subject, const host::EngineFolders& fo
   const host::Caller& caller = called.caller;
   config::Container container;
   container.engine = caller.engine;
-  container.attributes["bundle"] = subject.bundle;
-  if (!subject.id.empty()) container.attributes["id"] = subject.id;
+  add(container, "bundle", subject.bundle);
+  add(container, "id", subject.id);
   if (!caller.id.empty() && caller.id != subject.id) {
     container.unestablished = "its bundle is that of " + host::quoted(caller.id);
     return container;

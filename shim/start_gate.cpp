@@ -15,6 +15,16 @@
 
 namespace shim {
 
+Judgement judge_init(const host::Process& init, const oci::RuntimeState& state, const std::optional<std::string>& root,
+                     Subject subject, Policy& policy, const host::Kernel& kernel) {
+  require_sound_settings(policy);
+  const auto host_ipc = kernel.host_ipc();
+  auto exposures = exposures_of_namespaces(init, state, root, policy.settings().engines, kernel, host_ipc);
+  auto files = exposures_of_files(init, host_ipc);
+  std::move(files.begin(), files.end(), std::back_inserter(exposures));
+  return judge(exposures, std::move(subject), policy);
+}
+
 StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy, const host::Kernel& kernel,
                            const std::optional<host::Error>& objection) {
   StartJudgement start;
@@ -29,13 +39,7 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
     start.init = std::move(init);
     start.certain = state->start_time.has_value();
     if (objection) throw host::Error(*objection);
-    require_sound_settings(policy);
-    const auto host_ipc = kernel.host_ipc();
-    auto exposures =
-        exposures_of_namespaces(*start.init, *state, query.root, policy.settings().engines, kernel, host_ipc);
-    auto files = exposures_of_files(*start.init, host_ipc);
-    std::move(files.begin(), files.end(), std::back_inserter(exposures));
-    start.judgement = judge(exposures, std::move(subject), policy);
+    start.judgement = judge_init(*start.init, *state, query.root, subject, policy, kernel);
   } catch (const std::exception& thrown) {
     start.judgement = unjudged(std::move(subject), as_error(thrown), policy);
   }

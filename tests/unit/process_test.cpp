@@ -29,6 +29,18 @@ TEST_CASE("a process is found by its number, and by the time it was started if t
   CHECK_FALSE(Process::find(-1, std::nullopt));
 }
 
+TEST_CASE("what a process's stat file says") {
+  const auto stat = host::parse_stat("12 (a) b (c) S 7 1 1 0 -1 4194560 1 1 0 0 0 0 0 0 20 0 1 0 345 1 1\n");
+  REQUIRE(stat);
+  CHECK(stat->name == "a) b (c");
+  CHECK(stat->parent == 7);
+  CHECK(stat->started == 345);
+  CHECK_FALSE(stat->ended);
+  CHECK(host::parse_stat("12 (a) Z 7 1 1 0 -1 4194560 1 1 0 0 0 0 0 0 20 0 1 0 345 1 1\n")->ended);
+  for (const char* none : {"", "12", "12 (a", "12 a)", ")(", "12 (a)", "12 (a) S", "12 (a) S 7 1"})
+    CHECK_FALSE(host::parse_stat(none));
+}
+
 TEST_CASE("the namespaces it is in") {
   const Sleeper own, shared(Sleeper::Ipc::shared);
   const auto self = Process::find(getpid(), std::nullopt);

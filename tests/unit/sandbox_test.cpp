@@ -174,9 +174,12 @@ TEST_CASE("a child that needs too much memory is unverifiable") {
 }
 
 TEST_CASE("a child that does not end is ended after 2 seconds of processor time", "[takes 2 s]") {
-  CHECK(died(fate([] {
+  const std::string end = fate([] {
     for (volatile unsigned count = 0;;) count = count + 1;
-  })));
+  });
+  INFO(end);
+  // On a machine so busy that 2 s of processor take more than 10 s, the other limit comes first.
+  CHECK((died(end) || end == "unverifiable: the sandboxed reader took too long or answered too much"));
 }
 
 TEST_CASE("it works where the caller has SIGCHLD ignored, blocked or handled, and leaves no signal behind") {
