@@ -82,7 +82,8 @@ processes_inside() {
         2>/dev/null | cut -d/ -f3
 }
 
-cgroup_directories() { find /sys/fs/cgroup -type d -name "$1" 2>/dev/null; }
+# Others' may vanish while it looks, of which it complains.
+cgroup_directories() { find /sys/fs/cgroup -type d -name "$1" 2>/dev/null || :; }
 
 remove_cgroup() { find "$1" -depth -type d -exec rmdir {} \; 2>/dev/null; [ ! -d "$1" ]; }
 
