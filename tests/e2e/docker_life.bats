@@ -116,7 +116,7 @@ health_is() { [ "$(docker inspect --format '{{.State.Health.Status}}' checked)" 
         docker rm again
     done
 }
-another_than() { [[ $(docker inspect --format '{{.State.Running}} {{.State.Pid}}' again) == 'true '* && $(pid_of again) != "$1" ]]; }
+another_than() { [[ $(docker inspect --format '{{.State.Running}} {{.State.Pid}}' again) =~ ^'true '[1-9][0-9]*$ && ${BASH_REMATCH[0]} != "true $1" ]]; }
 
 @test "kill with a signal, wait, rename, restart" {
     one signalled busybox sh -c 'trap "exit 9" USR1; echo ready; while :; do sleep 0.1; done'
