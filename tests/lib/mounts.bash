@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # lib/common.bash sets what it tells
+# shellcheck shell=bash disable=SC2016,SC2154 # lib/common.bash sets what it tells
 # Host memory and message queues for tests to bind, and what a container finds at a place.
 
 # $SHM, a folder in the host's /dev/shm, $MQUEUE, a mount of its message queues, and targets for binds in the root file
