@@ -10,7 +10,7 @@ umask 022
 readonly SHIM=/usr/local/bin/ipcguard-runtime ADMIN=/usr/local/bin/ipcguard
 readonly SETTINGS=/etc/ipcguard/config.json ALLOWLIST=/etc/ipcguard/allowlist.d LOGS=/var/log/ipcguard
 readonly MANIFEST=/var/lib/ipcguard/manifest # lines of "kind<TAB>value[<TAB>sha256]", oldest first
-readonly DAEMON_JSON=/etc/docker/daemon.json BACKUP=/etc/docker/daemon.json.ipcguard-backup
+readonly CONFIGURED=/var/lib/ipcguard/configured HARDENED=/var/lib/ipcguard/hardened # ipcguard's own records
 
 # Package, and a command or header that shows that it is there, wherever it came from.
 readonly BUILD_PACKAGES=(
@@ -23,17 +23,20 @@ readonly BUILD_PACKAGES=(
 source_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 dest=""         # --destdir, made absolute; empty for the host itself
 make_default=no # --default
+hard=no         # --hard
 changed=no      # whether this run changed anything
+left=no         # whether something could not be done
 scratch=""      # a directory that is removed at exit
 pending=""      # a file on its way to its place, likewise
 
 usage() {
   cat <<'END'
-Usage: install.sh [--default]    build, install, prove it with a real container, register it with Docker
-       install.sh --uninstall    undo exactly that
-       install.sh --destdir DIR  build and install under DIR only: no engine, no runtime, no proof
+Usage: install.sh [--default] [--hard]  build, install, prove it with a real container, register it with the engines
+       install.sh --uninstall           undo exactly that
+       install.sh --destdir DIR         build and install under DIR only: no engine, no runtime, no proof
 
-  --default  also make ipcguard Docker's default runtime
+  --default  also make ipcguard the engines' default runtime
+  --hard     also put it in the place of runc and crun themselves (docs/hard-mode.md)
 END
 }
 
@@ -78,6 +81,14 @@ place_program() { # PATH SOURCE
   say "installed $dest$1"
 }
 
+place_link() { # PATH TARGET
+  [[ $(readlink -- "$1") != "$2" ]] || return 0
+  record program "$1"
+  ln -sfT -- "$2" "$1"
+  changed=yes
+  say "installed $1"
+}
+
 place_default() { # PATH SOURCE: a file that is the operator's own once it is there
   [[ ! -e $dest$1 && ! -L $dest$1 ]] || return 0
   record file "$1" "$(sha256 "$2")"
@@ -99,11 +110,18 @@ place_all() { # RUNTIME
   # On a host that has settings this is not the first time: whoever deleted the exceptions does not get them back.
   [[ -e $dest$SETTINGS || -L $dest$SETTINGS ]] ||
     place_default "$ALLOWLIST/kubernetes-system.json" "$source_dir/config/default/kubernetes-system.json"
-  sed "s|\"/usr/bin/runc\"|\"$1\"|" "$source_dir/config/default/config.json" >"$scratch/config.json"
+  default_settings "$1" >"$scratch/config.json"
   place_default "$SETTINGS" "$scratch/config.json"
   make_dir "$LOGS" 0750
   make_dir /etc/logrotate.d 0755
   place_default /etc/logrotate.d/ipcguard "$source_dir/config/default/logrotate"
+}
+
+default_settings() { # RUNTIME: and crun by its name, where it is another, since some engines choose it themselves
+  local runtimes="\"$1\"" crun
+  crun=$([[ -n $dest ]] || command -v crun) || crun=""
+  [[ -z $crun || $crun == "$1" ]] || runtimes+=", \"crun\": \"$crun\""
+  sed "s|\"/usr/bin/runc\"|$runtimes|" "$source_dir/config/default/config.json"
 }
 
 # --- packages and build ---
@@ -150,9 +168,10 @@ make_bundle() { # its only program is this host's readlink, with the libraries t
   cp -L --parents -- /usr/bin/readlink "${libraries[@]}" "$scratch/bundle/rootfs"
 }
 
-run_bundle() { # NAME NAMESPACES: sets $status, $seen (its stdout) and $left (state files); NAME.err and .log stay
-  local at=$scratch/$1
-  jq -n --argjson namespaces "$2" '{
+run_bundle() { # PROGRAM NAME NAMESPACES: sets $status, $seen (its stdout), $state (state files); NAME.err and .log stay
+  local at=$scratch/$2
+  rm -rf -- "$at".*
+  jq -n --argjson namespaces "$3" '{
     ociVersion: "1.0.2", root: {path: "rootfs", readonly: true},
     process: {user: {uid: 0, gid: 0}, cwd: "/", args: ["/usr/bin/readlink", "/proc/self/ns/ipc"]},
     mounts: [{destination: "/proc", type: "proc", source: "proc"}],
@@ -160,45 +179,45 @@ run_bundle() { # NAME NAMESPACES: sets $status, $seen (its stdout) and $left (st
   status=0
   # A mount namespace hides the decision log: what happens here is not about any container of the operator's.
   timeout 60 unshare --mount -- sh -c "mount -t tmpfs proof $LOGS && exec \"\$@\"" sh \
-    "$SHIM" --root "$at.root" --log "$at.log" --log-format json run --bundle "$scratch/bundle" "ipcguard-proof-$$" \
+    "$1" --root "$at.root" --log "$at.log" --log-format json run --bundle "$scratch/bundle" "ipcguard-proof-$$" \
     </dev/null >"$at.out" 2>"$at.err" || status=$?
   seen=$(<"$at.out")
-  left=$(find "$at.root" -mindepth 1 2>/dev/null) || left=""
+  state=$(find "$at.root" -mindepth 1 2>/dev/null) || state=""
 }
 
-prove() {
-  local host ok=yes
+prove() { # [PROGRAM]: the shim, or a runtime in whose place it is
+  local program=${1:-$SHIM} prefix="proof: ${1:+$1: }" host ok=yes
   host=$(readlink /proc/self/ns/ipc)
-  make_bundle
-  run_bundle private '["pid", "mount", "ipc"]'
-  prove_private "$host" || ok=no
-  run_bundle shared '["pid", "mount"]'
-  prove_shared "$host" || ok=no
-  [[ $ok == yes ]] || die "the proof failed: do not rely on this installation"
+  [[ -d $scratch/bundle ]] || make_bundle
+  run_bundle "$program" private '["pid", "mount", "ipc"]'
+  prove_private || ok=no
+  run_bundle "$program" shared '["pid", "mount"]'
+  prove_shared || ok=no
+  [[ $ok == yes ]]
 }
 
-prove_private() { # HOST-NAMESPACE
-  if [[ $status == 0 && $seen == ipc:* && $seen != "$1" ]]; then
-    say "proof: a container with its own IPC namespace runs (in $seen; the host is in $1)"
+prove_private() { # with prove's $prefix and $host
+  if [[ $status == 0 && $seen == ipc:* && $seen != "$host" ]]; then
+    say "${prefix}a container with its own IPC namespace runs (in $seen; the host is in $host)"
   else
     disproved private "a container with its own IPC namespace should run"
   fi
 }
 
-prove_shared() { # HOST-NAMESPACE
+prove_shared() { # likewise
   local message policy
   message=$(jq -r .msg "$scratch/shared.log" 2>/dev/null) || message=""
-  if [[ $status == 1 && $message == 'ipcguard: refused: '* && -z $seen$left ]]; then
-    say "proof: the same container in the host's IPC namespace is refused:" && say "  $message"
-  elif [[ $status == 0 && $seen == "$1" ]] && policy=$(policy_that_permits) && [[ -n $policy ]]; then
-    say "proof: the same container in the host's IPC namespace runs, as your policy has it: $policy"
+  if [[ $status == 1 && $message == 'ipcguard: refused: '* && -z $seen$state ]]; then
+    say "${prefix}the same container in the host's IPC namespace is refused:" && say "  $message"
+  elif [[ $status == 0 && $seen == "$host" ]] && policy=$(policy_that_permits) && [[ -n $policy ]]; then
+    say "${prefix}the same container in the host's IPC namespace runs, as your policy has it: $policy"
   else
     disproved shared "a container in the host's IPC namespace should be refused"
   fi
 }
 
 disproved() { # NAME EXPECTATION
-  say "PROOF FAILED: $2; exit status $status, output '$seen', left in its state directory: '$left'"
+  say "PROOF FAILED: $2; exit status $status, output '$seen', left in its state directory: '$state'"
   cat -- "$scratch/$1.err"
   return 1
 }
@@ -210,165 +229,43 @@ policy_that_permits() { # prints what lets the bundle share the host's IPC, if a
             | if .exception then "exception \(.exception)" else "host-ipc is set to \(.action)" end) end'
 }
 
-# --- a running dockerd ---
+# --- engines and runtimes, by the command that was installed ---
 
-docker_client() { env -i PATH="$PATH" timeout 10 docker -H unix:///run/docker.sock "$@"; }
-
-live_docker() { # the runtimes and the default that dockerd goes by now
-  docker_client info --format '{"runtimes":{{json .Runtimes}},"default":{{json .DefaultRuntime}}}' 2>/dev/null
+admin() { # ARGUMENT...: tells what was done
+  local told
+  told=$("$ADMIN" "$@") || left=yes
+  [[ -z $told || $told == 'nothing to do' ]] || { say "$told"; changed=yes; }
 }
 
-dockerd_pid() {
-  local pid=0
-  if [[ -d /run/systemd/system ]]; then pid=$(systemctl show -p MainPID --value docker.service); fi
-  if [[ ${pid:-0} == 0 && -r /run/docker.pid ]]; then pid=$(</run/docker.pid); fi
-  [[ $pid =~ ^[1-9][0-9]*$ && $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]] && say "$pid"
-}
-
-reload_docker() { # CONDITION REWRITTEN: the condition holds on live_docker once dockerd has taken up the file
-  local pid before after tries
-  pid=$(dockerd_pid) || { note "dockerd is not running; it reads $DAEMON_JSON when it starts"; return 0; }
-  before=$(live_docker) || before=""
-  if [[ -z $before ]]; then [[ $2 == yes ]] || return 0; elif jq -e "$1" <<<"$before" >/dev/null; then return 0; fi
-  kill -HUP "$pid"
-  changed=yes
-  for ((tries = 0; tries < 25; tries++)); do
-    sleep 0.2
-    if after=$(live_docker) && jq -e "$1" <<<"$after" &>/dev/null; then
-      say "reloaded dockerd (pid $pid) without a restart"
-      report_forgotten "$before" "$after"
-      return 0
-    fi
-  done
-  note "dockerd (pid $pid) was told to reload but does not show the change: see its log, or restart it when convenient"
-}
-
-report_forgotten() { # BEFORE AFTER: on a reload dockerd forgets runtimes given as options, and before 23 some aliases
-  local names
-  names=$(jq -rs '(.[0].runtimes | keys) - (.[1].runtimes | keys) - ["ipcguard"] | join(", ")' <<<"$1$2")
-  [[ -z $names ]] || note "by reloading, dockerd forgot $names: restart it when convenient if containers name them"
-}
-
-# --- daemon.json ---
-
-same_json() { jq -en '$a == $b' --argjson a "$1" --argjson b "$2" >/dev/null; }
-
-read_daemon_json() { # FILE: an absent or empty one counts as {}
-  [[ -e $1 ]] || { echo '{}'; return; }
-  jq -ces 'if length == 0 then {} elif length == 1 and (.[0] | type) == "object" then .[0] else error("") end' \
-    -- "$1" 2>/dev/null || die "$1 is not valid JSON with one object in it; it was left alone"
-}
-
-write_daemon_json() { # TARGET JSON
-  local like=0644
-  jq . <<<"$2" >"$scratch/daemon.json"
-  if [[ $(dockerd --help 2>&1) == *--validate* ]]; then # Docker 23 and newer
-    dockerd --validate --config-file "$scratch/daemon.json" &>"$scratch/validate.log" ||
-      die "dockerd does not accept the new $1, so the old one stays: $(tail -n 1 "$scratch/validate.log")"
-  fi
-  [[ ! -e $1 ]] || like=$1
-  replace "$1" "$scratch/daemon.json" "$like"
+engines_here() {
+  if have dockerd; then echo docker; fi
+  if have podman; then echo podman; fi
+  if have crio; then echo crio; fi
+  # Docker has a containerd too, whose only client it is; Kubernetes is who reads its configuration.
+  if have containerd && { have kubelet || [[ -e /var/lib/kubelet/config.yaml ]]; }; then echo containerd; fi
 }
 
 register() {
-  local target current wanted rewritten=no condition='(.runtimes | has("ipcguard"))'
-  have dockerd || { note "no dockerd here: nothing to register ipcguard with"; return 0; }
-  target=$(readlink -m -- "$DAEMON_JSON")
-  current=$(read_daemon_json "$target")
-  wanted=$(with_ipcguard "$current") || die "$target was left alone: $(sed 's/.*: //' "$scratch/why")"
-  if ! same_json "$current" "$wanted"; then
-    refuse_option_conflict
-    record_registration "$target" "$current"
-    write_daemon_json "$target" "$wanted"
-    rewritten=yes
-    say "registered ipcguard in $target"
-  fi
-  [[ $make_default == no ]] || condition+=' and .default == "ipcguard"'
-  reload_docker "$condition" "$rewritten"
+  local engine engines default=()
+  mapfile -t engines < <(engines_here)
+  ((${#engines[@]} > 0)) || note "no engine here: nothing to register ipcguard with"
+  [[ $make_default == no ]] || default=(--default)
+  for engine in "${engines[@]}"; do admin configure "$engine" --runtime "$SHIM" "${default[@]}"; done
 }
 
-with_ipcguard() { # CURRENT
-  jq -c --arg shim "$SHIM" --arg default "$make_default" '
-    if (.runtimes // {} | type) != "object" then error("its \"runtimes\" is not an object")
-    elif .runtimes.ipcguard and .runtimes.ipcguard.path != $shim then error("another runtime has the name ipcguard")
-    elif any(.. | numbers; fabs >= 9007199254740992) then error("jq would round a number in it") else . end
-    | .runtimes.ipcguard //= {path: $shim}
-    | if $default == "yes" then ."default-runtime" = "ipcguard" else . end' <<<"$1" 2>"$scratch/why"
-}
-
-refuse_option_conflict() { # dockerd does not start when a setting is both in its file and among its options
-  local pid options
-  if pid=$(dockerd_pid); then
-    options=$(tr '\0' ' ' <"/proc/$pid/cmdline")
-  else
-    options=$({ systemctl cat docker.service; cat /etc/default/docker; } 2>/dev/null) || true
-  fi
-  [[ $make_default == no || $options != *--default-runtime* ]] ||
-    die "dockerd is started with --default-runtime: take that away first, or leave --default out"
-}
-
-record_registration() { # TARGET CURRENT
-  make_dir "${DAEMON_JSON%/*}" 0755
-  if [[ ! -e $1 ]]; then
-    record docker-json created
-  elif ! recorded docker-json created; then
-    [[ -e $BACKUP ]] || replace "$BACKUP" "$1" "$1"
-    record docker-json changed
-  fi
-  [[ $make_default == no ]] || # the last such line counts
-    jq -r '."default-runtime" | select(. != "ipcguard") | "docker-default\t\(tojson)"' <<<"$2" >>"$MANIFEST"
-}
-
-unregister() {
-  local target current original='{}' wanted condition='.default != "ipcguard"'
-  grep -q '^docker-json' "$MANIFEST" || return 0
-  have jq || die "jq is needed to take ipcguard out of $DAEMON_JSON"
-  target=$(readlink -m -- "$DAEMON_JSON")
-  current=$(read_daemon_json "$target")
-  if [[ -e $BACKUP ]] && ! recorded docker-json created; then original=$(read_daemon_json "$BACKUP"); fi
-  wanted=$(without_ipcguard "$current" "$original")
-  jq -e .runtimes.ipcguard <<<"$wanted" >/dev/null || condition+=' and (.runtimes | has("ipcguard") | not)'
-  # On a reload dockerd keeps the old value of a key that is gone from the file, so it is first told plainly.
-  if dockerd_pid >/dev/null && ! live_docker | jq -e "$condition" >/dev/null; then
-    write_daemon_json "$target" "$(jq -c '.runtimes //= {} | ."default-runtime" //= "runc"' <<<"$wanted")"
-    reload_docker "$condition" yes
-  fi
-  restore_daemon_json "$target" "$wanted" "$original"
-}
-
-without_ipcguard() { # CURRENT ORIGINAL
-  local previous
-  previous=$(sed -n 's/^docker-default\t//p' "$MANIFEST" | tail -n 1)
-  jq -c --arg shim "$SHIM" --argjson original "$2" --argjson previous "[$previous]" '
-    if .runtimes.ipcguard.path == $shim and $original.runtimes.ipcguard == null then del(.runtimes.ipcguard) else . end
-    | if .runtimes == {} and $original.runtimes == null then del(.runtimes) else . end
-    | if ."default-runtime" != "ipcguard" or ($previous == [] and .runtimes.ipcguard) then .
-      elif $previous[0] then ."default-runtime" = $previous[0]
-      else del(."default-runtime") end' <<<"$1"
-}
-
-restore_daemon_json() { # TARGET WANTED ORIGINAL
-  if [[ $2 == '{}' ]] && recorded docker-json created; then
-    rm -f -- "$1"
-    say "removed $1, which was not there before"
-  elif [[ -e $BACKUP ]] && same_json "$2" "$3"; then
-    replace "$1" "$BACKUP" "$BACKUP"
-    rm -f -- "$BACKUP"
-    say "restored $1 as it was"
-  elif ! same_json "$(read_daemon_json "$1")" "$2"; then
-    write_daemon_json "$1" "$2"
-    say "took ipcguard out of $1"
-    [[ ! -e $BACKUP ]] || note "kept $BACKUP, because $1 was changed in other ways too"
-  fi
-}
-
-refuse_while_in_use() {
-  local ids running
-  mapfile -t ids < <(docker_client ps -q 2>/dev/null)
-  ((${#ids[@]} > 0)) || return 0
-  mapfile -t running < <(docker_client inspect --format '{{.HostConfig.Runtime}} {{.Name}}' "${ids[@]}" |
-    sed -n 's|^ipcguard /||p')
-  ((${#running[@]} == 0)) || die "Docker needs ipcguard to stop these containers, so stop them first: ${running[*]}"
+harden() { # where it was asked for, now or before: then the copies there are to be this version's
+  local path
+  [[ $hard == yes || -e $HARDENED ]] || return 0
+  admin harden --runtime "$SHIM"
+  [[ $changed == yes ]] || return 0
+  while read -r path; do
+    run_bundle "$path.unguarded" bare '["pid", "mount", "ipc"]'
+    [[ $status == 0 ]] || { note "no proof by $path, which does not run the container unguarded either"; continue; }
+    prove "$path" || {
+      "$ADMIN" harden --remove "$path"
+      die "the proof failed: $path is the runtime itself again"
+    }
+  done <"$HARDENED"
 }
 
 # --- what can be asked for ---
@@ -388,14 +285,19 @@ require_root() { ((EUID == 0)) || die "this changes the host, so run it as root"
 install_here() {
   local runtime
   require_root
+  [[ ! -e /usr/bin/ipcguard-runtime ]] || die "there is a package ipcguard on this host: use that, or remove it first"
   mkdir -p -- "${MANIFEST%/*}"
   scratch=$(mktemp -d "${MANIFEST%/*}.XXXXXX") # /tmp may be mounted noexec
   install_missing "${BUILD_PACKAGES[@]}" 'jq jq'
   build
   runtime=$(find_runtime) || { apt_install runc && runtime=$(find_runtime); }
   place_all "$runtime"
-  prove
+  # By this name engines that choose crun themselves keep it.
+  if have crun && grep -q '"crun"' "$SETTINGS"; then place_link "$SHIM.crun" "${SHIM##*/}"; fi
+  prove || die "the proof failed: do not rely on this installation"
   register
+  harden
+  [[ $left == no ]] || die "not all of it could be done, see above; the rest is in place"
   if [[ $changed == yes ]]; then say "ipcguard is installed"; else say "nothing changed: everything was in place"; fi
 }
 
@@ -404,8 +306,7 @@ uninstall() {
   require_root
   [[ -e $MANIFEST ]] || { say "nothing to uninstall: there is no $MANIFEST"; return 0; }
   scratch=$(mktemp -d)
-  refuse_while_in_use
-  unregister
+  leave_engines
   while IFS=$'\t' read -r kind value _; do
     case $kind in
       program) rm -f -- "$value" ;;
@@ -421,16 +322,35 @@ uninstall() {
   say "ipcguard is uninstalled"
 }
 
+leave_engines() { # before anything that they call is taken away
+  local record
+  [[ -e $CONFIGURED || -e $HARDENED ]] || return 0
+  [[ -x $ADMIN ]] || die "$ADMIN is gone, which knows how to undo the rest: run install.sh again first"
+  for record in "$CONFIGURED"/*/; do
+    [[ ! -d $record ]] || admin configure "$(basename -- "$record")" --remove
+  done
+  [[ $left == yes ]] || admin harden --remove
+  [[ $left == no ]] || die "not all of it could be undone, see above, so ipcguard stays"
+  rmdir -- "$CONFIGURED" 2>/dev/null || true
+}
+
 main() {
   trap cleanup EXIT
   case "$# ${1:-}" in
-    '0 ' | '1 --default') [[ $# == 0 ]] || make_default=yes; install_here ;;
-    '1 --uninstall') uninstall ;;
-    '2 --destdir') install_under "$2" ;;
-    '1 --destdir='*) install_under "${1#*=}" ;;
-    '1 --help' | '1 -h') usage ;;
-    *) misuse "cannot make sense of: $*" ;;
+    '1 --uninstall') uninstall; return ;;
+    '2 --destdir') install_under "$2"; return ;;
+    '1 --destdir='*) install_under "${1#*=}"; return ;;
+    '1 --help' | '1 -h') usage; return ;;
   esac
+  local argument
+  for argument; do
+    case $argument in
+      --default) make_default=yes ;;
+      --hard) hard=yes ;;
+      *) misuse "cannot make sense of: $*" ;;
+    esac
+  done
+  install_here
 }
 
 main "$@"

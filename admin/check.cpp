@@ -48,8 +48,10 @@ int check(const CheckOptions& options) {
   if (judgement.container.attributes.empty()) judgement.container = shim::identify(judgement.subject, settings.engines);
   const char* gate = options.bundle.empty() ? "start" : "create";
   if (options.json) {
-    std::cout << shim::decision_record(judgement, {gate, settings.mode, shim::named_runtime(policy, options.runtime),
-                                                   policy.hash(), std::chrono::system_clock::now()})
+    std::cout << shim::decision_record(
+                     judgement,
+                     {gate, settings.mode, shim::choose_runtime(policy, options.runtime, shim::Copies::all).path,
+                      policy.hash(), std::chrono::system_clock::now()})
               << "\n";
   } else {
     write_facts(std::cout, judgement, settings.mode);

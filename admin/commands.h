@@ -58,4 +58,28 @@ struct TestOptions {
 // Decides the cases in `files` by a policy, and tells where that is not what they expect.
 int test(const TestOptions& options);
 
+struct ConfigureOptions {
+  std::string engine;
+  std::string name, runtime, config;  // empty: the default, or to remove what was asked for
+  bool make_default = false, dry_run = false, remove = false;
+};
+// Registers ipcguard-runtime with an engine, or takes it out again.
+int configure(const ConfigureOptions& options);
+std::vector<std::string> configurable_engines();
+
+struct DoctorOptions {
+  bool json = false;
+};
+// Finds every way around the shim on this host, and what weakens it. 1: enforcement can be bypassed, or that cannot be
+// told.
+int doctor(const DoctorOptions& options);
+
+struct HardenOptions {
+  std::vector<std::string> paths;  // empty: those hardened before, and runc and crun
+  std::string runtime;             // the shim; empty: the one beside this program
+  bool dry_run = false, remove = false;
+};
+// Puts ipcguard-runtime in the place of runtimes, or puts them back.
+int harden(const HardenOptions& options);
+
 }  // namespace admin

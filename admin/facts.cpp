@@ -15,10 +15,9 @@ std::optional<shim::Judgement> judge_running(const std::string& id, const std::s
                                              shim::Policy& policy) {
   std::vector<std::string> globals;
   if (!root.empty()) globals = {"--root", root};
-  return shim::judge_start(
-             {id, root.empty() ? std::nullopt : std::optional(root), shim::named_runtime(policy, runtime), globals},
-             shim::Stage::any, policy, host::kernel())
-      .judgement;
+  const shim::Runtime known = shim::choose_runtime(policy, runtime, shim::Copies::all);
+  const shim::StateQuery query{id, root.empty() ? std::nullopt : std::optional(root), known.path, globals, known.fault};
+  return shim::judge_start(query, shim::Stage::any, policy, host::kernel()).judgement;
 }
 
 void write_facts(std::ostream& out, const shim::Judgement& judgement, config::Mode mode) {

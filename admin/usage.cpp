@@ -122,11 +122,58 @@ void add_test(CLI::App& app, std::function<int()>& chosen) {
   command->add_option("--policy", options->policy, "A folder with config.json and allowlist.d")->capture_default_str();
 }
 
+std::string absolute_path(const std::string& path) {
+  return !path.empty() && path.front() == '/' ? std::string() : "'" + path + "' is no absolute path";
+}
+
+void add_configure(CLI::App& app, std::function<int()>& chosen) {
+  CLI::App* command = app.add_subcommand("configure", "Register ipcguard-runtime with an engine, or take it out again");
+  const auto options = keep(command, chosen, configure);
+  command->add_option("ENGINE", options->engine, "The engine")
+      ->required()
+      ->check(CLI::IsMember(configurable_engines()));
+  CLI::Option* make_default =
+      command->add_flag("--default", options->make_default, "Also make it what runs when nobody says otherwise");
+  command->add_option("--runtime-name", options->name, "The name to register it by (default: ipcguard)")
+      ->check([](const std::string& name) {
+        const bool plain =
+            !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") == name.npos;
+        return plain ? std::string() : "'" + name + "' is no name: use a-z, 0-9, - and _";
+      });
+  command->add_option("--runtime", options->runtime, "ipcguard-runtime (default: the one beside this program)")
+      ->check(absolute_path);
+  command->add_option("--config", options->config, "The engine's file (default: the one that it reads)")
+      ->check(absolute_path);
+  command->add_flag("--dry-run", options->dry_run, "Show what would be changed, as a diff, and change nothing");
+  command->add_flag("--remove", options->remove, "Take it out again and put back what was there")
+      ->excludes(make_default);
+}
+
+void add_doctor(CLI::App& app, std::function<int()>& chosen) {
+  CLI::App* command = app.add_subcommand("doctor", "Find every way around the shim on this host");
+  const auto options = keep(command, chosen, doctor);
+  add_json(command, options->json, "programs");
+}
+
+void add_harden(CLI::App& app, std::function<int()>& chosen) {
+  CLI::App* command = app.add_subcommand("harden", "Put ipcguard-runtime in the place of runc and crun themselves");
+  const auto options = keep(command, chosen, harden);
+  command
+      ->add_option("PATH", options->paths,
+                   "The runtimes (default: those hardened before, runc and crun where they are)")
+      ->check(absolute_path);
+  command->add_option("--runtime", options->runtime, "ipcguard-runtime (default: the one beside this program)")
+      ->check(absolute_path);
+  command->add_flag("--dry-run", options->dry_run, "Tell what would be done, and change nothing");
+  command->add_flag("--remove", options->remove, "Put the runtimes back");
+}
+
 }  // namespace
 
 void add_commands(CLI::App& app, std::function<int()>& chosen) {
   app.require_subcommand(1);
-  for (const auto add : {add_check, add_audit, add_validate, add_report, add_suggest, add_explain, add_test})
+  for (const auto add : {add_check, add_audit, add_doctor, add_validate, add_report, add_suggest, add_explain, add_test,
+                         add_configure, add_harden})
     add(app, chosen);
 }
 

@@ -182,7 +182,8 @@ Document::Place Document::place(std::size_t offset) {
     placed_ = line_start_ = 0;
     line_ = 1;
   }
-  for (std::size_t end = text_.find('\n', placed_); end < offset; end = text_.find('\n', line_start_)) {
+  const std::string_view before = text_.substr(0, offset);  // the file may be one line, as long as it likes
+  for (std::size_t end = before.find('\n', placed_); end != before.npos; end = before.find('\n', line_start_)) {
     line_start_ = end + 1;
     ++line_;
   }

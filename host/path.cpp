@@ -57,10 +57,9 @@ bool on_proc(int folder) {
 
 // Where a link leads: readlinkat(2), for which an empty name is `folder` itself.
 std::string read_link(int folder, const std::string& name) {
-  std::string target(PATH_MAX, '\0');
-  const ssize_t size = readlinkat(folder, name.c_str(), target.data(), target.size());
-  target.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
-  return target;
+  char target[PATH_MAX];
+  const ssize_t size = readlinkat(folder, name.c_str(), target, sizeof target);
+  return {target, static_cast<std::size_t>(size > 0 ? size : 0)};
 }
 
 // One walk from the root to the end of a path.
@@ -169,8 +168,7 @@ std::optional<Place> follow_plainly(const std::string& path) {
   how.resolve = RESOLVE_NO_MAGICLINKS;
   Fd fd(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
   if (!fd || on_proc(fd.get())) return std::nullopt;
-  std::string way = path_of(fd.get());
-  return Place{std::move(fd), std::move(way), false, {}};
+  return Place{std::move(fd), {}, false, {}};
 }
 
 }  // namespace

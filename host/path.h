@@ -9,11 +9,15 @@
 
 namespace host {
 
+// Where the kernel says that an open file is; empty if nowhere.
+std::string path_of(int fd);
+
 struct Place {
   // The object at the end, opened with O_PATH; empty if `own` is set.
   Fd fd;
-  // Absolute, without links, "." and "..".
-  std::string path;
+  // Absolute, without links, "." and ".."; asked of the kernel where the way there was not walked by hand.
+  std::string path() const { return walked.empty() ? path_of(fd.get()) : walked; }
+  std::string walked;
   // The way went through /proc/self or /proc/thread-self (proc(5)): what is left of the path after that, e.g. "ns/ipc".
   // Where it leads depends on who follows it.
   bool own = false;
@@ -32,8 +36,5 @@ enum class Links {
 // Follows `path`, which must be absolute, as the kernel would, symbolic links included; nullopt if there is nothing.
 // Throws Error (unverifiable or ambiguous_config).
 std::optional<Place> follow(const std::string& path, Links links);
-
-// Where the kernel says that an open file is; empty if nowhere.
-std::string path_of(int fd);
 
 }  // namespace host

@@ -37,18 +37,6 @@ std::optional<std::uint64_t> start_time_in(int process) {
   return stat->started;
 }
 
-// Whether a descriptor has O_CLOEXEC (proc_pid_fdinfo(5), "flags"): runtimes hold some of the host's folders open in
-// the init until it becomes the container's program. False where that cannot be told.
-bool closes_on_exec(int process, const std::string& descriptor) {
-  const Fd fd(openat(process, ("fdinfo/" + descriptor).c_str(), O_RDONLY | O_CLOEXEC));
-  char buffer[256];
-  const ssize_t size = fd ? read(fd.get(), buffer, sizeof buffer - 1) : -1;
-  if (size <= 0) return false;
-  buffer[size] = '\0';
-  const char* flags = std::strstr(buffer, "flags:");
-  return flags != nullptr && (std::strtoul(flags + std::strlen("flags:"), nullptr, 8) & O_CLOEXEC) != 0;
-}
-
 }  // namespace
 
 std::optional<ProcessStat> parse_stat(const std::string& text) {
@@ -100,28 +88,41 @@ NamespaceId Process::namespace_id(const std::string& type) const {
 }
 
 std::vector<Process::Open> Process::open_files() const {
-  const auto fail = [&] {
+  const auto fail = [&](int why) {
     return Error(ErrorKind::unverifiable,
-                 "the open files of process " + std::to_string(pid_) + " cannot be read: " + reason(errno));
+                 "the open files of process " + std::to_string(pid_) + " cannot be read: " + reason(why));
   };
   std::vector<Open> files;
   const auto add = [&](const std::string& name) {
     // statx(2) through the link opens nothing: neither a device nor a FIFO notices.
     if (auto id = file_id(folder_.get(), name))
       files.push_back({name, *id});
-    else if (errno != ENOENT)
-      throw fail();
+    else if (const int why = errno; why != ENOENT && !closes_on_exec({name, {}}))
+      throw fail(why);
   };
   const int fd = openat(folder_.get(), "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(fd < 0 ? nullptr : fdopendir(fd), closedir);
-  if (!folder) throw fail();
+  if (!folder) throw fail(errno);
   while (const dirent* entry = readdir(folder.get())) {
     const std::string name = entry->d_name;
-    if (name.front() != '.' && !closes_on_exec(folder_.get(), name)) add("fd/" + name);
+    if (name.front() != '.') add("fd/" + name);
   }
   add("cwd");
   add("root");
   return files;
+}
+
+// By the flags in proc_pid_fdinfo(5): runtimes hold some of the host's folders open in the init until it becomes the
+// container's program.
+bool Process::closes_on_exec(const Open& file) const {
+  if (!file.name.starts_with("fd/")) return false;
+  const Fd fd(openat(folder_.get(), ("fdinfo/" + file.name.substr(3)).c_str(), O_RDONLY | O_CLOEXEC));
+  char buffer[256];
+  const ssize_t size = fd ? read(fd.get(), buffer, sizeof buffer - 1) : -1;
+  if (size <= 0) return false;
+  buffer[size] = '\0';
+  const char* flags = std::strstr(buffer, "flags:");
+  return flags != nullptr && (std::strtoul(flags + std::strlen("flags:"), nullptr, 8) & O_CLOEXEC) != 0;
 }
 
 std::string Process::place_of(const Open& file) const {

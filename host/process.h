@@ -40,13 +40,15 @@ class Process {
   // Its mounts, as it sees them. Throws Error (unverifiable).
   std::vector<Mount> mounts() const { return mounts_of(folder_.get()); }
 
-  // What its program will find open: its descriptors, but for those that close on exec, its working directory and its
-  // root. Throws Error (unverifiable).
+  // What it has open: its descriptors, its working directory and its root. Throws Error (unverifiable).
   struct Open {
     std::string name;  // in its /proc folder: "fd/3", "cwd", "root"
     FileId id;
   };
   std::vector<Open> open_files() const;
+
+  // Whether its program will find that open too. False where that cannot be told.
+  bool closes_on_exec(const Open& file) const;
 
   // Where that is, as the kernel names it; may be no path.
   std::string place_of(const Open& file) const;

@@ -146,7 +146,8 @@ std::vector<pid_t> answered;  // children that were not waited for yet
 
 }  // namespace
 
-std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer) {
+std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer,
+                          const std::function<void()>& meanwhile) {
   const auto fail = [](const std::string& why) {
     return Error(ErrorKind::unverifiable, "the sandboxed reader " + why);
   };
@@ -158,6 +159,13 @@ std::string run_sandboxed(const std::function<std::string()>& work, std::size_t 
   if (child < 0) throw fail("cannot be started: " + reason(errno));
   if (child == 0) be_the_child(work, to_parent.get());
   to_parent.reset();
+  try {
+    if (meanwhile) meanwhile();
+  } catch (...) {
+    kill(child, SIGKILL);
+    status_of(child);
+    throw;
+  }
 
   const auto bytes = read_answer(from_child.get(), max_answer + frame_head);
   if (bytes && is_whole(*bytes)) {

@@ -9,8 +9,9 @@ namespace host {
 
 // Runs `work` in the child and returns what it returns, at most `max_answer` bytes. An Error that it throws is thrown
 // here too. A child that dies, hangs (2 s of processor, 10 s in all), needs more than 256 MiB or answers nonsense makes
-// an Error (unverifiable).
-std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer);
+// an Error (unverifiable). `meanwhile` runs here beside it, and what it throws goes through.
+std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer,
+                          const std::function<void()>& meanwhile = {});
 
 // Waits for the end of children that have answered: the runtime must not inherit them. Until then that goes on beside
 // what the answer is needed for.

@@ -177,8 +177,8 @@ std::optional<Namespace> unpack_namespace(host::Unpacker& facts) {
 
 }  // namespace
 
-Bundle read_bundle(std::string_view document) {
-  const std::string answer = read_sandboxed(document, config_json, BundleListener(), max_answer);
+Bundle read_bundle(std::string_view document, const std::function<void()>& meanwhile) {
+  const std::string answer = read_sandboxed(document, config_json, BundleListener(), max_answer, meanwhile);
   host::Unpacker facts(answer);
   Bundle bundle;
   for (auto* one : {&bundle.ipc, &bundle.pid, &bundle.mount}) *one = unpack_namespace(facts);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,8 +36,9 @@ struct Bundle {
   Annotations annotations;           // the few that is_kept_annotation names. They are claims: see shim/identity.h
 };
 
-// Reads a config.json in the sandbox. Throws host::Error (ambiguous_config, invalid_config, unverifiable).
-Bundle read_bundle(std::string_view document);
+// Reads a config.json in the sandbox; `meanwhile` runs beside it. Throws host::Error (ambiguous_config, invalid_config,
+// unverifiable).
+Bundle read_bundle(std::string_view document, const std::function<void()>& meanwhile = {});
 
 // Whether it says whose container it is in a pod, as containerd's CRI and CRI-O do, or configures CRIU.
 bool is_kept_annotation(std::string_view key);

@@ -115,8 +115,8 @@ struct Understood {
   std::string status;
 };
 
-Understood understand(std::string_view document, const Shape& shape) {
-  const std::string answer = read_sandboxed(document, shape, StateListener(), max_answer);
+Understood understand(std::string_view document, const Shape& shape, const std::function<void()>& meanwhile = {}) {
+  const std::string answer = read_sandboxed(document, shape, StateListener(), max_answer, meanwhile);
   host::Unpacker facts(answer);
   Understood understood;
   RuntimeState& state = understood.state;
@@ -148,7 +148,7 @@ bool exists(const std::string& path) {
 
 }  // namespace
 
-std::optional<RuntimeState> read_runtime_state(const std::string& folder) {
+std::optional<RuntimeState> read_runtime_state(const std::string& folder, const std::function<void()>& meanwhile) {
   constexpr host::FileRules rules{host::Owner::root_or_caller, max_document, ErrorKind::unverifiable};
   const auto shown = [&](const char* file) { return "the runtime's state " + host::quoted(folder + "/" + file); };
   const auto read = [&](const char* file) {
@@ -156,7 +156,7 @@ std::optional<RuntimeState> read_runtime_state(const std::string& folder) {
   };
   const auto read_as = [&](const host::Bytes& bytes, const char* file, const Shape& shape) {
     try {
-      return understand(bytes.text, shape);
+      return understand(bytes.text, shape, meanwhile);
     } catch (const Error& error) {
       throw Error(ErrorKind::unverifiable, shown(file) + ": " + error.what());
     }

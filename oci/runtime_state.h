@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,8 +26,9 @@ struct RuntimeState {
 };
 
 // The state in `folder`, which is <root>/<id>; nullopt if there is none that names an init process.
-// Throws host::Error (unverifiable) if there is one that cannot be understood.
-std::optional<RuntimeState> read_runtime_state(const std::string& folder);
+// Throws host::Error (unverifiable) if there is one that cannot be understood. `meanwhile` runs beside each
+// document that is read.
+std::optional<RuntimeState> read_runtime_state(const std::string& folder, const std::function<void()>& meanwhile = {});
 
 // The same from what a runtime's `state` command prints (OCI runtime specification, runtime.md, "Query State"); nullopt
 // if its container has no process. Throws as above.

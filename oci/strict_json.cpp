@@ -1,8 +1,10 @@
 #include "oci/strict_json.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/error.h"
@@ -14,7 +16,31 @@ namespace {
 
 using host::Error;
 using host::ErrorKind;
-using Json = nlohmann::json;
+
+// What the lexer collects a text in, byte by byte: with std::string each of them is a call into libstdc++.
+class Text {
+ public:
+  using value_type = char;
+  [[gnu::always_inline]] void push_back(char byte) {
+    if (size_ + 1 >= bytes_.size()) grow();
+    bytes_[size_++] = byte;
+  }
+  void clear() { size_ = 0; }
+  const char* data() {  // ended by a NUL, for strtoull
+    push_back('\0');
+    --size_;
+    return bytes_.data();
+  }
+  std::size_t size() const { return size_; }
+  operator std::string_view() const { return {bytes_.data(), size_}; }
+
+ private:
+  [[gnu::noinline]] void grow() { bytes_.resize(2 * size_ + 512); }
+
+  std::vector<char> bytes_;
+  std::size_t size_ = 0;
+};
+using Json = nlohmann::basic_json<std::map, std::vector, Text>;
 
 constexpr std::size_t max_depth = 100;
 
@@ -56,7 +82,7 @@ class Reader {
   }
   bool boolean(bool /*value*/) { return unread("a boolean"); }
   bool number_integer(Json::number_integer_t /*value*/) { return unread("a negative number"); }
-  bool number_float(Json::number_float_t /*value*/, const std::string& /*text*/) {
+  bool number_float(Json::number_float_t /*value*/, std::string_view /*text*/) {
     return unread("a fraction or too large a number");
   }
   bool number_unsigned(Json::number_unsigned_t value) {
@@ -66,7 +92,7 @@ class Reader {
     }
     return true;
   }
-  bool string(const std::string& value) {
+  bool string(std::string_view value) {
     check_text(value);
     if (!frames_.empty() && in_map()) {
       listener_.entry(frames_.back().shape->tag, key_, value);
@@ -97,7 +123,7 @@ class Reader {
   }
   bool end_array() { return close(); }
 
-  bool key(const std::string& key) {
+  bool key(std::string_view key) {
     check_text(key);
     key_ = key;
     keys_.push_back({static_cast<std::uint32_t>(key_bytes_.size()), static_cast<std::uint32_t>(key.size())});
@@ -247,8 +273,9 @@ void read_strictly(std::string_view document, const Shape& shape, Listener& list
     throw ambiguous("there is a NUL byte at " + position(document, nul + 1));
   if (document.starts_with("\xEF\xBB\xBF")) throw ambiguous("it begins with a byte order mark");
   Reader reader(document, shape, listener);
-  Json::sax_parse(document.begin(), document.end(), &reader, nlohmann::detail::input_format_t::json, /*strict=*/true,
-                  /*ignore_comments=*/false);
+  auto bytes = nlohmann::detail::input_adapter(document.begin(), document.end());
+  nlohmann::detail::parser<Json, decltype(bytes)> parser(std::move(bytes), nullptr, true, /*ignore_comments=*/false);
+  parser.sax_parse(&reader, /*strict=*/true);
 }
 
 }  // namespace oci

@@ -14,6 +14,7 @@
 #include "host/engine.h"
 #include "host/error.h"
 #include "host/fd.h"
+#include "host/hard_mode.h"
 #include "host/text.h"
 
 namespace shim {
@@ -77,7 +78,8 @@ std::optional<std::string> output_of(const std::vector<std::string>& words) {
 std::optional<std::string> state_root(const StateQuery& query) {
   if (query.root) return query.root;
   if (geteuid() != 0) return std::nullopt;
-  const std::string name = file_name(host::without_links(query.runtime));
+  std::string name = file_name(host::without_links(query.runtime));
+  if (name.ends_with(host::kept_suffix)) name.resize(name.size() - host::kept_suffix.size());
   const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
   const bool has_runtime_dir = runtime_dir != nullptr && *runtime_dir != '\0';
   // Real root's runc does not look at XDG_RUNTIME_DIR, crun does (libcrun/status.c, get_run_directory).
@@ -86,10 +88,11 @@ std::optional<std::string> state_root(const StateQuery& query) {
   return std::nullopt;
 }
 
-std::optional<oci::RuntimeState> find_state(const StateQuery& query) {
+std::optional<oci::RuntimeState> find_state(const StateQuery& query, const std::function<void()>& meanwhile) {
   if (const auto root = state_root(query))
-    if (auto state = oci::read_runtime_state(*root + "/" + query.id)) return state;
+    if (auto state = oci::read_runtime_state(*root + "/" + query.id, meanwhile)) return state;
   // Another runtime, or one that keeps its state elsewhere: its own word.
+  if (!query.fault.empty()) throw Error(ErrorKind::invalid_policy, query.fault);
   std::vector<std::string> words{query.runtime};
   words.insert(words.end(), query.globals.begin(), query.globals.end());
   words.insert(words.end(), {"state", query.id});

@@ -28,7 +28,7 @@ struct Read {
 };
 
 // The container's config.json, read once.
-Read read_bundle(const std::string& path) {
+Read read_bundle(const std::string& path, const std::function<void()>& meanwhile) {
   const host::Fd folder(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder)
     throw Error(ErrorKind::invalid_config,
@@ -37,8 +37,13 @@ Read read_bundle(const std::string& path) {
   constexpr host::FileRules rules{host::Owner::root_or_caller, oci::max_document, ErrorKind::invalid_config};
   const auto document = host::read_file(folder.get(), "config.json", rules, shown);
   if (!document) throw Error(ErrorKind::invalid_config, shown + ": " + host::reason(ENOENT));
+  Read read;
   try {
-    return {oci::read_bundle(document->text), host::path_of(folder.get())};
+    read.bundle = oci::read_bundle(document->text, [&] {
+      read.folder = host::path_of(folder.get());
+      meanwhile();
+    });
+    return read;
   } catch (const Error& error) {
     throw Error(error.kind(), shown + ": " + error.what());
   }
@@ -60,17 +65,31 @@ std::vector<config::Exposure> exposures_of(const oci::Bundle& bundle, const Requ
 
 }  // namespace
 
-Judgement judge_create(const Request& request, Policy& policy, const host::Kernel& kernel) {
-  Subject subject{host::without_links(request.bundle), request.id, {}, request.checkpoint.has_value()};
+Judgement judge_create(const Request& request, Policy& policy, const host::Kernel& kernel,
+                       const std::function<std::optional<Error>()>& objection) {
+  bool asked = false;
+  std::optional<Error> objected;
+  const auto ask = [&] {
+    if (std::exchange(asked, true)) return;
+    try {
+      if (objection) objected = objection();
+      if (!objected) require_sound_settings(policy);
+    } catch (const std::exception& thrown) {
+      objected = as_error(thrown);
+    }
+  };
+  Subject subject{{}, request.id, {}, request.checkpoint.has_value()};
   try {
-    require_sound_settings(policy);
-    const auto [bundle, folder] = read_bundle(request.bundle);
+    const auto [bundle, folder] = read_bundle(request.bundle, ask);
     subject.bundle = folder;
     subject.annotations = bundle.annotations;
+    if (objected) throw Error(*objected);
     const auto exposures = exposures_of(bundle, request, folder, policy.settings().engines, kernel);
     return judge(exposures, std::move(subject), policy);
   } catch (const std::exception& thrown) {
-    return unjudged(std::move(subject), as_error(thrown), policy);
+    ask();
+    if (subject.bundle.empty()) subject.bundle = host::without_links(request.bundle);
+    return unjudged(std::move(subject), objected ? *objected : as_error(thrown), policy);
   }
 }
 

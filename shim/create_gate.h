@@ -1,9 +1,11 @@
 // The create gate: what a bundle declares, resolved against the kernel, judged by the policy.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "host/error.h"
 #include "host/namespaces.h"
 #include "shim/judgement.h"
 #include "shim/policy.h"
@@ -23,6 +25,9 @@ struct Request {
   std::optional<std::string> checkpoint = {};
 };
 
-Judgement judge_create(const Request& request, Policy& policy, const host::Kernel& kernel);
+// `objection` says why the call cannot be judged, if so. It is asked, and the settings are read, while the sandbox
+// reads the bundle; what it says comes before what is wrong with that.
+Judgement judge_create(const Request& request, Policy& policy, const host::Kernel& kernel,
+                       const std::function<std::optional<host::Error>()>& objection = {});
 
 }  // namespace shim

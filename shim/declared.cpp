@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <system_error>
 
@@ -63,7 +64,7 @@ class HostMounts {
 struct Source {
   std::string what;  // in messages
   host::FileId id;
-  std::string path;  // without links
+  std::function<std::string()> path;  // without links; asked for by few
 };
 
 // Adds it, unless it is there already (mounts can lie on top of one another) or enough of its kind are.
@@ -79,7 +80,7 @@ void add(std::vector<Exposure>& exposures, ExposureKind kind, const std::string&
 
 void add_shm(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
   if (!mounts.is_shm_device(source.id.device)) return;
-  const host::FileSystemPart part = host::part_of(source.id, source.path, mounts.all());
+  const host::FileSystemPart part = host::part_of(source.id, source.path(), mounts.all());
   const host::FileSystemPart& shm = mounts.shared().shm;
   if (part.lies_in(shm))
     add(exposures, ExposureKind::host_shm, source.what + " is in the host's /dev/shm");
@@ -89,9 +90,10 @@ void add_shm(std::vector<Exposure>& exposures, const Source& source, HostMounts&
 
 // What comes in by mounts below a folder that is bound with all of them.
 void add_mounts_below(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
-  if (!mounts.first_look_below(source.path)) return;
+  const std::string path = source.path();
+  if (!mounts.first_look_below(path)) return;
   for (const host::Mount& mount : mounts.all()) {
-    if (mount.point == source.path || !host::lies_in(mount.point, source.path)) continue;
+    if (mount.point == path || !host::lies_in(mount.point, path)) continue;
     const std::string what = source.what + " brings in " + host::quoted(mount.point) + ", which is mounted below it";
     if (host::FileSystemPart{mount.device, mount.root}.lies_in(mounts.shared().shm) || mount.type == "mqueue")
       add(exposures, ExposureKind::host_shm_recursive, what);
@@ -106,10 +108,10 @@ void add_layers(std::vector<Exposure>& exposures, const Source& source, HostMoun
     for (const std::string& folder : host::overlay_folders(mount)) {
       const auto id = host::file_id(AT_FDCWD, folder);
       if (id && mounts.is_shm_device(id->device))
-        add_shm(
-            exposures,
-            {source.what + " is an overlay of " + host::quoted(folder) + ", which", *id, host::without_links(folder)},
-            mounts);
+        add_shm(exposures,
+                {source.what + " is an overlay of " + host::quoted(folder) + ", which", *id,
+                 [&] { return host::without_links(folder); }},
+                mounts);
     }
   }
 }
@@ -134,12 +136,13 @@ void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declar
   if (!id || fstatfs(place->fd.get(), &where) != 0)
     throw Error(ErrorKind::unverifiable, declared.name + ": the source " + host::quoted(declared.path) +
                                              " cannot be examined: " + host::reason(errno));
-  const Source source{declared.name + ": the source " + host::quoted(declared.path), *id, place->path};
+  const Source source{declared.name + ": the source " + host::quoted(declared.path), *id,
+                      [&] { return place->path(); }};
   add_shm(exposures, source, mounts);
   if (where.f_type == mqueue_magic)
     add(exposures, ExposureKind::host_mqueue, source.what + " is in a POSIX message queue file system of the host's");
   if (where.f_type == PROC_SUPER_MAGIC && id->folder &&
-      host::leads_to_processes(host::part_of(*id, place->path, mounts.all()).root))
+      host::leads_to_processes(host::part_of(*id, source.path(), mounts.all()).root))
     add(exposures, ExposureKind::host_proc, source.what + " is in the host's /proc");
   // What an engine makes for a root file system.
   if (declared.root && !thorough && where.f_type == overlay_magic) return;
@@ -194,11 +197,12 @@ std::vector<Exposure> exposures_of_descriptors(int more, const host::Kernel& ker
   for (int fd = 0; fd <= STDERR_FILENO + more; ++fd) {
     const auto id = host::file_id(fd, "");
     if (!id) continue;  // not open
-    const Source source{"the descriptor " + std::to_string(fd) + " that it inherits", *id, host::path_of(fd)};
+    const Source source{"the descriptor " + std::to_string(fd) + " that it inherits", *id,
+                        [fd] { return host::path_of(fd); }};
     struct statfs where {};
     add_shm(exposures, source, mounts);
     if (id->folder)  // from which any other of the host's can be reached
-      add(exposures, ExposureKind::host_shm, source.what + " is the host's folder " + host::quoted(source.path));
+      add(exposures, ExposureKind::host_shm, source.what + " is the host's folder " + host::quoted(source.path()));
     if (fstatfs(fd, &where) == 0 && where.f_type == mqueue_magic)
       add(exposures, ExposureKind::host_mqueue, source.what + " is a POSIX message queue of the host's");
     if (std::find(host_ipc.begin(), host_ipc.end(), host::NamespaceId{id->device, id->inode}) != host_ipc.end())

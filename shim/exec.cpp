@@ -4,21 +4,31 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
+#include "host/engine.h"
 #include "host/error.h"
+#include "host/hard_mode.h"
 #include "host/sandbox.h"
+#include "host/shim_note.h"
 #include "host/text.h"
 
 namespace shim {
 
 namespace {
 
-host::Error unusable(const std::string& path, const std::string& why) {
-  return {host::ErrorKind::invalid_policy, "the runtime " + host::quoted(path) + " cannot be run: " + why +
-                                               "; see runtimes in " + config::settings_path};
+std::string unusable(const std::string& path, const std::string& why) {
+  return "the runtime " + host::quoted(path) + " cannot be run: " + why;
 }
 
-}  // namespace
+std::string see_settings(const std::string& path, const std::string& why) {
+  return unusable(path, why + "; see runtimes in " + config::settings_path);
+}
+
+Runtime kept_runtime(host::Kept kept) {
+  std::string fault = kept.fault.empty() ? std::string() : unusable(kept.path, kept.fault);
+  return {std::move(kept.path), std::move(fault), true};
+}
 
 std::string named_runtime(const Policy& policy, const std::string& name) {
   const auto& runtimes = policy.settings().runtimes;
@@ -26,27 +36,54 @@ std::string named_runtime(const Policy& policy, const std::string& name) {
   return policy.settings_problems().empty() ? std::string() : config::default_runtime;
 }
 
-std::string find_runtime(const Policy& policy, const std::string& name) {
-  std::string path = named_runtime(policy, name);
-  if (path.empty())
-    throw host::Error(host::ErrorKind::invalid_policy, "there is no runtime " + host::quoted(name) + " in " +
-                                                           config::settings_path + ": name it there under runtimes");
-  struct stat self {
-  }, runtime{};
-  if (stat(path.c_str(), &runtime) != 0) throw unusable(path, host::reason(errno));
-  // By device and inode, since any name, link or mount may lead to us.
-  if (stat("/proc/self/exe", &self) == 0 && self.st_dev == runtime.st_dev && self.st_ino == runtime.st_ino)
-    throw unusable(path, "it is ipcguard-runtime itself");
-  return path;
+// A name in the settings that hard mode has given to a copy of this program.
+Runtime behind_copy(const std::string& path) {
+  if (auto kept = host::kept_beside(host::without_links(path))) {
+    Runtime runtime = kept_runtime(std::move(*kept));
+    runtime.kept = false;  // the caller called us by our own name
+    return runtime;
+  }
+  return {path, see_settings(path, "it is ipcguard-runtime itself, and no runtime is kept beside it")};
 }
 
-void become_runtime(const std::string& path, const std::vector<std::string>& argv) {
-  std::vector<char*> words{const_cast<char*>(path.c_str())};  // execv does not write to them (POSIX, exec, RATIONALE)
+}  // namespace
+
+Runtime choose_runtime(const Policy& policy, const std::string& name, Copies copies) {
+  const std::string own = host::own_path();
+  if (own.ends_with(host::kept_suffix))  // or two copies of us would call each other for ever
+    return {own, unusable(own, "it is ipcguard-runtime; put the real one there")};
+  if (auto kept = host::kept_beside(own)) return kept_runtime(std::move(*kept));
+
+  const std::string path = named_runtime(policy, name);
+  if (path.empty())
+    return {{},
+            "there is no runtime " + host::quoted(name) + " in " + config::settings_path +
+                ": name it there under runtimes"};
+  struct stat self {
+  }, runtime{};
+  if (stat(path.c_str(), &runtime) != 0) return {path, see_settings(path, host::reason(errno))};
+  if (stat("/proc/self/exe", &self) != 0) return {path, {}};
+  // By device and inode, since any name, link or mount may lead to us. A copy is rather one of the same size.
+  if (self.st_dev == runtime.st_dev && self.st_ino == runtime.st_ino) return behind_copy(path);
+  if ((copies == Copies::all || self.st_size == runtime.st_size) && host::is_shim(path)) return behind_copy(path);
+  return {path, {}};
+}
+
+void require_usable(const Runtime& runtime) {
+  if (!runtime.fault.empty()) throw host::Error(host::ErrorKind::invalid_policy, runtime.fault);
+}
+
+void become_runtime(const Runtime& runtime, const std::vector<std::string>& argv) {
+  require_usable(runtime);
+  const std::string& first = runtime.kept && !argv.empty() ? argv.front() : runtime.path;
+  std::vector<char*> words{const_cast<char*>(first.c_str())};  // execv does not write to them (POSIX, exec, RATIONALE)
   for (std::size_t at = 1; at < argv.size(); ++at) words.push_back(const_cast<char*>(argv[at].c_str()));
   words.push_back(nullptr);
   host::reap_sandboxed();
-  execv(path.c_str(), words.data());
-  throw unusable(path, host::reason(errno));
+  execv(runtime.path.c_str(), words.data());
+  const std::string why = host::reason(errno);
+  throw host::Error(host::ErrorKind::invalid_policy,
+                    runtime.kept ? unusable(runtime.path, why) : see_settings(runtime.path, why));
 }
 
 }  // namespace shim

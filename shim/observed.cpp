@@ -22,12 +22,10 @@ bool contains(const std::vector<NamespaceId>& ids, const NamespaceId& id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-// What `init` is seen with, and the host.
 struct View {
   const host::Process& init;
   const std::vector<host::Mount>& mounts;  // the container's
-  const std::vector<host::Mount>& own;     // the host's
-  const host::SharedFileSystems& shared;
+  const Host& host;
 };
 
 bool contains(const std::vector<dev_t>& devices, dev_t device) {
@@ -39,26 +37,26 @@ bool shows_shm(const host::Mount& mount, const View& view) {
   const auto folders = host::overlay_folders(mount);
   return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
     const auto id = host::file_id(AT_FDCWD, folder);
-    return id && id->device == view.shared.shm.device &&
-           host::part_of(*id, host::without_links(folder), view.own).lies_in(view.shared.shm);
+    return id && id->device == view.host.shared.shm.device &&
+           host::part_of(*id, host::without_links(folder), view.host.mounts).lies_in(view.host.shared.shm);
   });
 }
 
 void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const View& view) {
   const std::string what = "its mount on " + host::quoted(mount.point);
   const host::FileSystemPart part{mount.device, mount.root};
-  const bool shm = part.lies_in(view.shared.shm), mqueue = contains(view.shared.mqueues, mount.device);
-  if ((shm || mqueue) && host::came_with_parent(mount, view.mounts, view.own))
+  const bool shm = part.lies_in(view.host.shared.shm), mqueue = contains(view.host.shared.mqueues, mount.device);
+  if ((shm || mqueue) && host::came_with_parent(mount, view.mounts, view.host.mounts))
     exposures.push_back({ExposureKind::host_shm_recursive, what + " is the host's, and came with the folder above it"});
   else if (shm)
     exposures.push_back({ExposureKind::host_shm, what + " is the host's /dev/shm"});
   else if (mqueue)
     exposures.push_back({ExposureKind::host_mqueue, what + " has the host's POSIX message queues"});
-  else if (view.shared.shm_is_mount && view.shared.shm.lies_in(part))
+  else if (view.host.shared.shm_is_mount && view.host.shared.shm.lies_in(part))
     exposures.push_back({ExposureKind::host_shm_recursive, what + " has the host's /dev/shm in it"});
   if (shows_shm(mount, view))
     exposures.push_back({ExposureKind::host_shm, what + " is an overlay of the host's /dev/shm"});
-  if (contains(view.shared.procs, mount.device) && host::leads_to_processes(mount.root))
+  if (contains(view.host.shared.procs, mount.device) && host::leads_to_processes(mount.root))
     exposures.push_back({ExposureKind::host_proc, what + " is the host's /proc"});
 }
 
@@ -66,7 +64,7 @@ void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const
 bool lies_outside(const host::Process::Open& file, const View& view) {
   const auto is_it = [&](const host::Mount& mount) { return file.id.mount && mount.id == *file.id.mount; };
   return std::none_of(view.mounts.begin(), view.mounts.end(), is_it) &&
-         std::any_of(view.own.begin(), view.own.end(), is_it);
+         std::any_of(view.host.mounts.begin(), view.host.mounts.end(), is_it);
 }
 
 std::string words_for(const host::Process::Open& file) {
@@ -75,36 +73,42 @@ std::string words_for(const host::Process::Open& file) {
   return "descriptor " + file.name.substr(file.name.rfind('/') + 1);
 }
 
-void add_open(std::vector<Exposure>& exposures, const host::Process::Open& file, const View& view,
-              const std::vector<NamespaceId>& host_ipc) {
+void add_open(std::vector<Exposure>& exposures, const host::Process::Open& file, const View& view) {
   const auto add = [&](ExposureKind kind, const char* what) {
+    if (view.init.closes_on_exec(file)) return;
     exposures.push_back(
         {kind, "its " + words_for(file) + " is open on " + host::quoted(view.init.place_of(file)) + ", " + what});
   };
   const bool outside = lies_outside(file, view);
-  const auto& seen_with = outside ? view.own : view.mounts;
-  if (file.id.device == view.shared.shm.device &&
-      host::part_of(file.id, view.init.place_of(file), seen_with).lies_in(view.shared.shm))
+  const auto& seen_with = outside ? view.host.mounts : view.mounts;
+  if (file.id.device == view.host.shared.shm.device &&
+      host::part_of(file.id, view.init.place_of(file), seen_with).lies_in(view.host.shared.shm))
     add(ExposureKind::host_shm, "in the host's /dev/shm");
   else if (outside && file.id.folder)
     add(ExposureKind::host_shm, "a folder of the host's, from where its /dev/shm can be reached");
-  if (contains(view.shared.mqueues, file.id.device))
+  if (contains(view.host.shared.mqueues, file.id.device))
     add(ExposureKind::host_mqueue, "among the host's POSIX message queues");
-  if (contains(host_ipc, {file.id.device, file.id.inode})) add(ExposureKind::host_ipc, "the host's IPC namespace");
-  if (file.id.folder && contains(view.shared.procs, file.id.device))
+  if (contains(view.host.ipc, {file.id.device, file.id.inode})) add(ExposureKind::host_ipc, "the host's IPC namespace");
+  if (file.id.folder && contains(view.host.shared.procs, file.id.device))
     add(ExposureKind::host_proc, "in the host's /proc");
 }
 
 }  // namespace
 
+Host look_at_host(const host::Kernel& kernel) {
+  Host host{kernel.host_ipc(), host::mounts_of(AT_FDCWD), {}};
+  host.shared = host::shared_file_systems(host.mounts, true);
+  return host;
+}
+
 std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const oci::RuntimeState& state,
                                               const std::optional<std::string>& root,
                                               const host::EngineFolders& engines, const host::Kernel& kernel,
-                                              const std::vector<NamespaceId>& host_ipc) {
+                                              const Host& host) {
   std::vector<Exposure> exposures;
   const std::string what = "its init, process " + std::to_string(init.pid()) + ", is in ";
   const NamespaceId ipc = init.namespace_id("ipc");
-  if (contains(host_ipc, ipc)) {
+  if (contains(host.ipc, ipc)) {
     exposures.push_back({ExposureKind::host_ipc, what + "the host's IPC namespace"});
   } else if (state.ipc_path) {  // it joined one, by the runtime's own word
     const std::string bundle = host::without_links(state.bundle);
@@ -119,13 +123,12 @@ std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const o
   return exposures;
 }
 
-std::vector<Exposure> exposures_of_files(const host::Process& init, const std::vector<NamespaceId>& host_ipc) {
+std::vector<Exposure> exposures_of_files(const host::Process& init, const Host& host) {
   std::vector<Exposure> exposures;
-  const auto mounts = init.mounts(), own = host::mounts_of(AT_FDCWD);
-  const auto shared = host::shared_file_systems(own, true);
-  const View view{init, mounts, own, shared};
+  const auto mounts = init.mounts();
+  const View view{init, mounts, host};
   for (const host::Mount& mount : mounts) add_mount(exposures, mount, view);
-  for (const host::Process::Open& file : init.open_files()) add_open(exposures, file, view, host_ipc);
+  for (const host::Process::Open& file : init.open_files()) add_open(exposures, file, view);
   return exposures;
 }
 

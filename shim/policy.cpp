@@ -60,21 +60,29 @@ void add(SHA2_CTX& hash, const std::string& part) {
 }  // namespace
 
 Policy::Policy(std::string settings_path, std::string allowlist_path, host::Owner owner)
-    : settings_path_(std::move(settings_path)), allowlist_path_(std::move(allowlist_path)), owner_(owner) {
+    : settings_path_(std::move(settings_path)), allowlist_path_(std::move(allowlist_path)), owner_(owner) {}
+
+const config::SettingsFile& Policy::settings_file() const {
+  if (!settings_) read_settings();
+  return *settings_;
+}
+
+void Policy::read_settings() const {
+  settings_.emplace();
   const std::string folder = settings_path_.substr(0, settings_path_.rfind('/') + 1);
   struct stat stat {};
   if (!folder.empty() && ::stat(folder.c_str(), &stat) == 0)
     if (const std::string fault = folder_fault(stat, owner_); !fault.empty())
-      settings_.problems.push_back(whole_file(folder, fault));
-  if (!settings_.problems.empty()) return;
+      settings_->problems.push_back(whole_file(folder, fault));
+  if (!settings_->problems.empty()) return;
   try {
     const host::FileRules rules{owner_, max_settings, host::ErrorKind::invalid_policy};
     if (auto file = host::read_file(AT_FDCWD, settings_path_, rules, settings_path_)) {
       settings_ = config::parse_settings(settings_path_, file->text);
-      settings_file_.push_back({settings_path_, std::move(file->text)});
+      settings_text_.push_back({settings_path_, std::move(file->text)});
     }
   } catch (const host::Error& error) {
-    settings_.problems.push_back(whole_file(settings_path_, error));
+    settings_->problems.push_back(whole_file(settings_path_, error));
   }
 }
 
@@ -117,10 +125,11 @@ void Policy::read_allowlist_files() {
 }
 
 std::string Policy::hash() {
+  settings_file();
   read_allowlist_files();
   SHA2_CTX hash;
   SHA256Init(&hash);
-  for (const auto* files : {&settings_file_, &*allowlist_files_}) {
+  for (const auto* files : {&settings_text_, &*allowlist_files_}) {
     for (const File& file : *files) {
       add(hash, file.path);
       add(hash, file.text);

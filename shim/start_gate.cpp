@@ -16,11 +16,12 @@
 namespace shim {
 
 Judgement judge_init(const host::Process& init, const oci::RuntimeState& state, const std::optional<std::string>& root,
-                     Subject subject, Policy& policy, const host::Kernel& kernel) {
+                     Subject subject, Policy& policy, const host::Kernel& kernel, const Host* known) {
   require_sound_settings(policy);
-  const auto host_ipc = kernel.host_ipc();
-  auto exposures = exposures_of_namespaces(init, state, root, policy.settings().engines, kernel, host_ipc);
-  auto files = exposures_of_files(init, host_ipc);
+  std::optional<Host> looked_at;
+  const Host& host = known == nullptr ? looked_at.emplace(look_at_host(kernel)) : *known;
+  auto exposures = exposures_of_namespaces(init, state, root, policy.settings().engines, kernel, host);
+  auto files = exposures_of_files(init, host);
   std::move(files.begin(), files.end(), std::back_inserter(exposures));
   return judge(exposures, std::move(subject), policy);
 }
@@ -30,7 +31,13 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
   StartJudgement start;
   Subject subject{{}, query.id};
   try {
-    const auto state = find_state(query);
+    std::optional<Host> host;
+    const auto state = find_state(query, [&] {
+      try {
+        if (!host) host = look_at_host(kernel);
+      } catch (const std::exception&) {  // said below, where it matters
+      }
+    });
     if (!state) return start;
     subject.bundle = host::without_links(state->bundle);
     subject.annotations = state->annotations;
@@ -39,7 +46,7 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
     start.init = std::move(init);
     start.certain = state->start_time.has_value();
     if (objection) throw host::Error(*objection);
-    start.judgement = judge_init(*start.init, *state, query.root, subject, policy, kernel);
+    start.judgement = judge_init(*start.init, *state, query.root, subject, policy, kernel, host ? &*host : nullptr);
   } catch (const std::exception& thrown) {
     start.judgement = unjudged(std::move(subject), as_error(thrown), policy);
   }

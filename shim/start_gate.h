@@ -10,6 +10,7 @@
 #include "host/process.h"
 #include "shim/container_state.h"
 #include "shim/judgement.h"
+#include "shim/observed.h"
 #include "shim/policy.h"
 
 namespace shim {
@@ -32,9 +33,10 @@ enum class Stage {
 StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy, const host::Kernel& kernel,
                            const std::optional<host::Error>& objection = std::nullopt);
 
-// Judges a container by its init, whatever stage it is at, and what its runtime noted of it. Throws host::Error.
+// Judges a container by its init, whatever stage it is at, and what its runtime noted of it. `known` is the
+// host, if that was looked at already. Throws host::Error.
 Judgement judge_init(const host::Process& init, const oci::RuntimeState& state, const std::optional<std::string>& root,
-                     Subject subject, Policy& policy, const host::Kernel& kernel);
+                     Subject subject, Policy& policy, const host::Kernel& kernel, const Host* known = nullptr);
 
 // Ends a container that may not start, or its engine would be left with one that never does. Throws host::Error
 // (unverifiable) if that fails.

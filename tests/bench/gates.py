@@ -2,45 +2,25 @@
 """What the gates cost, as ratios of whole processes in one run: tests/bench/gates.py [RUNS]   (as root)
 
 Net is what remains of a median after a runtime that does nothing is subtracted; it is divided by the net of a static C
-program that reads the same config.json and becomes the same runtime (floor.c). Nothing of the host is touched: it runs
-in a mount namespace of its own, with a policy of its own.
+program that reads the same config.json and becomes the same runtime (floor.c).
 """
 
-import json, os, shutil, statistics, subprocess, sys, tempfile, time
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parent.parent
-SHIM = TESTS.parent / "build/release/ipcguard-runtime"
+import bench
 
-
-def medians(commands, runs):
-    """The median wall time of each command, in microseconds: one after the other, so that all see the same weather."""
-    times = {name: [] for name in commands}
-    with open(os.devnull, "w") as null:
-        actions = [(os.POSIX_SPAWN_DUP2, null.fileno(), fd) for fd in (1, 2)]
-        for _ in range(runs):
-            for name, (argv, expected) in commands.items():
-                start = time.perf_counter_ns()
-                pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
-                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-                times[name].append(time.perf_counter_ns() - start)
-                if status != expected:
-                    sys.exit(f"{name}: exit {status}, expected {expected}: {' '.join(argv)}")
-    return {name: statistics.median(values) / 1000 for name, values in times.items()}
-
-
-def private_mounts():
-    if os.environ.get("IPCGUARD_BENCH") != "inside":
-        os.environ["IPCGUARD_BENCH"] = "inside"
-        os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
-    for folder in ("/etc/ipcguard", "/var/log/ipcguard"):
-        if not os.path.isdir(folder):
-            sys.exit(f"{folder} is missing: run install.sh, or mkdir it")
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "none", folder], check=True)
+LIMITS = {"pass-through": 1.5, "create gate, private": 2.5, "start gate": 3}  # design 9
+PEAK_LIMIT = 4 << 10  # KiB
 
 
 def bundle(folder, change=lambda config: None):
-    config = json.loads((TESTS / "fixtures/001-docker-plain/config.json").read_text())
+    config = json.loads((bench.TESTS / "fixtures/001-docker-plain/config.json").read_text())
     for place in [config["root"]["path"], *(m["source"] for m in config["mounts"] if m["type"] == "bind")]:
         # Files and folders as Docker has them, so that what is resolved is there.
         target = folder / ("files" + place)
@@ -52,64 +32,86 @@ def bundle(folder, change=lambda config: None):
     config["root"]["path"] = "rootfs"
     (folder / "rootfs").mkdir()
     change(config)
-    (folder / "config.json").write_text(json.dumps(config, separators=(",", ":")))
-    return folder
+    bench.write_json(folder / "config.json", config)
+    return str(folder)
 
 
 def without_ipc(config):
     config["linux"]["namespaces"] = [one for one in config["linux"]["namespaces"] if one["type"] != "ipc"]
 
 
+def in_pod(path):
+    """Of a pod, as containerd has it: joins the namespace of its sandbox "waits"."""
+
+    def change(config):
+        without_ipc(config)
+        config["linux"]["namespaces"].append({"type": "ipc", "path": path})
+        config["annotations"] = {"io.kubernetes.cri.container-type": "container",
+                                 "io.kubernetes.cri.sandbox-id": "waits"}
+
+    return change
+
+
+def created(folder, root):
+    """A container that waits to be started, by the real runtime; it is a pod's sandbox, too. Its init's number."""
+    shutil.copytree("/bin", folder / "rootfs/bin", ignore=lambda _, names: [n for n in names if n != "busybox"])
+    subprocess.run(["runc", "spec", "--bundle", folder], check=True)
+    config = json.loads((folder / "config.json").read_text())
+    config["process"].update({"terminal": False, "args": ["/bin/busybox", "true"]})
+    config["linux"].pop("resources", None)
+    config["annotations"] = {"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-id": "waits"}
+    bench.write_json(folder / "config.json", config)
+    with open(os.devnull, "r+", encoding="utf-8") as null:
+        subprocess.run(["runc", "--root", root, "create", "--bundle", folder, "waits"],
+                       check=True, stdin=null, stdout=null, stderr=null)
+    return json.loads(subprocess.run(["runc", "--root", root, "state", "waits"], check=True, stdout=subprocess.PIPE)
+                      .stdout)["pid"]
+
+
+def policy(runtime):
+    bench.write_json("/etc/ipcguard/config.json", {"runtimes": {"default": runtime}})
+    os.mkdir("/etc/ipcguard/allowlist.d")
+    bench.write_json("/etc/ipcguard/allowlist.d/a.json", {"exceptions": [
+        {"name": "e", "reason": "r", "match": {"engine": "unknown", "id": "excepted"}, "allow": ["host-ipc"]}]})
+
+
+def peak(program, argv):
+    return int(subprocess.run([program, *argv], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+
+
 def main():
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 300
-    private_mounts()
+    bench.isolate()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        for program in ("noop", "floor"):
-            subprocess.run(["cc", "-O2", "-static", "-o", work / program, TESTS / f"bench/{program}.c"], check=True)
-        noop, floor, shim = str(work / "noop"), str(work / "floor"), str(SHIM)
-        Path("/etc/ipcguard/config.json").write_text(json.dumps({"runtimes": {"default": noop}}))
-        allowlist = Path("/etc/ipcguard/allowlist.d")
-        allowlist.mkdir()
-        exception = {"name": "e", "reason": "r", "match": {"engine": "unknown", "id": "excepted"}, "allow": ["host-ipc"]}
-        (allowlist / "a.json").write_text(json.dumps({"exceptions": [exception]}))
-        for one in ("plain", "shared"):
+        built = bench.programs(work)
+        noop, shim, root = built["noop"], built["shim"], str(work / "state")
+        policy(noop)
+        for one in ("plain", "shared", "pod", "waits"):
             (work / one).mkdir()
-        plain = bundle(work / "plain")
-        shared = bundle(work / "shared", without_ipc)
-
-        # A container that waits to be started, by the real runtime.
-        real = work / "real"
-        real.mkdir()
-        shutil.copytree("/bin", real / "rootfs/bin", ignore=lambda _, names: [n for n in names if n != "busybox"])
-        subprocess.run(["runc", "spec", "--bundle", real], check=True)
-        config = json.loads((real / "config.json").read_text())
-        config["process"].update({"terminal": False, "args": ["/bin/busybox", "true"]})
-        config["linux"].pop("resources", None)
-        (real / "config.json").write_text(json.dumps(config))
-        root = str(work / "state")
-        with open(os.devnull, "r+") as null:
-            subprocess.run(["runc", "--root", root, "create", "--bundle", real, "bench"],
-                           check=True, stdin=null, stdout=null, stderr=null)
+        plain, shared = bundle(work / "plain"), bundle(work / "shared", without_ipc)
         try:
-            os.chdir(plain)
-            times = medians({
+            pod = bundle(work / "pod", in_pod(f"/proc/{created(work / 'waits', root)}/ns/ipc"))
+            os.chdir(plain)  # where the floor program reads
+            commands = {
                 "runtime alone": ([noop], 0),
-                "floor": ([floor, noop], 0),
+                "floor": ([built["floor"], noop], 0),
                 "pass-through": ([shim, "state", "x"], 0),
-                "create gate, private": ([shim, "create", "--bundle", str(plain), "x"], 0),
-                "create gate, excepted": ([shim, "create", "--bundle", str(shared), "excepted"], 0),
-                "create gate, refused": ([shim, "create", "--bundle", str(shared), "x"], 1),
-                "start gate": ([shim, "--root", root, "start", "bench"], 0),
-            }, runs)
+                "create gate, private": ([shim, "create", "--bundle", plain, "x"], 0),
+                "create gate, pod member": ([shim, "--root", root, "create", "--bundle", pod, "x"], 0),
+                "create gate, excepted": ([shim, "create", "--bundle", shared, "excepted"], 0),
+                "create gate, refused": ([shim, "create", "--bundle", shared, "x"], 1),
+                "start gate": ([shim, "--root", root, "start", "waits"], 0),
+            }
+            times = bench.medians(commands, runs)
+            peaks = {what: peak(built["peak"], argv) for what, (argv, _) in commands.items()}
         finally:
-            subprocess.run(["runc", "--root", root, "delete", "--force", "bench"], check=True)
-    base = times["floor"] - times["runtime alone"]
-    limits = {"pass-through": 1.5, "create gate, private": 2.5, "start gate": 3}
-    print(f"{'':24}{'median us':>10}{'net us':>8}{'/ floor':>9}{'limit':>7}")
+            subprocess.run(["runc", "--root", root, "delete", "--force", "waits"], check=True)
+    alone, base = times["runtime alone"], times["floor"] - times["runtime alone"]
+    print(f"{'':24}{'median us':>10}{'net us':>8}{'/ floor':>9}{'limit':>7}{'peak KiB':>10}{'limit':>7}")
     for what, median in times.items():
-        net = median - times["runtime alone"]
-        print(f"{what:24}{median:10.0f}{net:8.0f}{net / base:9.2f}{limits.get(what, ''):>7}")
+        print(f"{what:24}{median:10.0f}{median - alone:8.0f}{(median - alone) / base:9.2f}{LIMITS.get(what, ''):>7}"
+              f"{peaks[what]:10}{PEAK_LIMIT if what in LIMITS else '':>7}")
 
 
 main()

@@ -310,16 +310,16 @@ assert_no_processes() {
 
 # --- a Docker engine of our own ----------------------------------------------------------------------------------------
 
-# dockerd in the private mount namespace and in a network namespace of its own, with the shim as its default runtime. Its
-# state is on a tmpfs that only exists there; the socket is also visible outside.
-docker_start() {
+# dockerd in the private mount namespace and in a network namespace of its own, with the shim as its default runtime, or
+# as a jq filter has it. Its state is on a tmpfs that only exists there; the socket is also visible outside.
+docker_start() { # [FILTER]
     local tool
     for tool in dockerd /usr/bin/docker containerd; do
         command -v "$tool" >/dev/null || complain "$tool is missing" || return
     done
     inside sh -ec 'mkdir /run/engine; mount -t tmpfs -o mode=711 engine /run/engine'
     jq -n --arg shim "$SHIM" --arg crun "$BATS_FILE_TMPDIR/ipcguard-runtime.crun" \
-        '{ runtimes: { ipcguard: { path: $shim }, "ipcguard-crun": { path: $crun } }, "default-runtime": "ipcguard" }' >"$PRIVATE/etc/daemon.json"
+        '{ runtimes: { ipcguard: { path: $shim }, "ipcguard-crun": { path: $crun } }, "default-runtime": "ipcguard" } | '"${1:-.}" >"$PRIVATE/etc/daemon.json"
     # Debian's own client, also for what the benchmark's commands call through xargs.
     export PATH=/usr/bin:$PATH DOCKER_HOST=unix://$PRIVATE/run/docker.sock DOCKER_CONFIG=$BATS_FILE_TMPDIR/docker-client
     mkdir -p "$DOCKER_CONFIG"

@@ -12,11 +12,22 @@ containerd_start() {
     done
     inside sh -ec 'mkdir /run/engine; mount -t tmpfs -o mode=711 engine /run/engine'
     containerd_config >"$PRIVATE/etc/containerd.toml"
+    containerd_run
+}
+
+containerd_run() {
     setpriv --pdeathsig TERM nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns=/ -- env TMPDIR=/run/engine containerd \
         --config /etc/containerd.toml </dev/null >"$BATS_FILE_TMPDIR/containerd.log" 2>&1 3>&- 4>&- &
     export CONTAINERD=$!
     disown
     wait_until 60 containerd_answers || complain "containerd does not answer: $(tail -n 5 "$BATS_FILE_TMPDIR/containerd.log")"
+}
+
+# Its containers keep running.
+containerd_restart() {
+    kill -TERM "$CONTAINERD"
+    wait_until 30 containerd_is_gone || complain 'containerd does not end' || return
+    containerd_run
 }
 
 # The handlers: the shim, the shim with all annotations of pods and containers passed through, the shim before crun, and

@@ -16,11 +16,10 @@ const std::string self = "/proc/self/exe";
 struct Setup {
   explicit Setup(const std::string& settings) { folder.write("config.json", settings); }
   shim::Policy policy() const { return shim::Policy(folder / "config.json", folder / "allowlist.d"); }
-  std::string named(const std::string& name) const { return shim::named_runtime(policy(), name); }
-  std::string found(const std::string& name) const {
-    std::string path;
-    const std::string error = tests::failure([&] { path = shim::find_runtime(policy(), name); });
-    return error.empty() ? path : error;
+  std::string named(const std::string& name) const { return shim::choose_runtime(policy(), name).path; }
+  std::string found(const std::string& name, shim::Copies copies = shim::Copies::of_own_size) const {
+    const shim::Runtime runtime = shim::choose_runtime(policy(), name, copies);
+    return runtime.fault.empty() ? runtime.path : runtime.fault;
   }
   tests::TempFolder folder;
 };
@@ -29,7 +28,7 @@ std::string runtime(const std::string& path) { return R"({"runtimes":{"default":
 
 // What is left of a child that becomes `path`.
 std::string became(const std::string& path, const std::vector<std::string>& argv) {
-  return tests::in_child([&]() -> std::string { shim::become_runtime(path, argv); });
+  return tests::in_child([&]() -> std::string { shim::become_runtime({path, {}}, argv); });
 }
 
 }  // namespace
@@ -39,7 +38,7 @@ TEST_CASE("a runtime is the one that the settings name so") {
   CHECK(setup.named("default") == "/a");
   CHECK(setup.named("crun") == "/c");
   CHECK(setup.named("other").empty());
-  CHECK(setup.found("other").find("invalid-policy: there is no runtime 'other'") == 0);
+  CHECK(setup.found("other").find("there is no runtime 'other'") == 0);
   CHECK(Setup("{}").named("default") == "/usr/bin/runc");
 }
 
@@ -61,7 +60,7 @@ TEST_CASE("the program itself is no runtime, by whatever name, link or path it i
   if (hard) names.push_back(folder / "hard");
   for (const std::string& name : names) {
     CAPTURE(name);
-    CHECK(Setup(runtime(name)).found("default").find("invalid-policy: ") == 0);
+    CHECK(Setup(runtime(name)).found("default").find("it is ipcguard-runtime itself") != std::string::npos);
   }
   CHECK(Setup(runtime("/bin/true")).found("default") == "/bin/true");
 }

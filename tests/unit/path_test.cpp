@@ -25,7 +25,7 @@ std::string lead(const std::string& path, Links links = Links::namespaces) {
   std::string out;
   const std::string kind = kind_of_failure([&] {
     const auto place = follow(path, links);
-    out = !place ? "nothing" : place->own ? "own " + place->own_rest : place->path;
+    out = !place ? "nothing" : place->own ? "own " + place->own_rest : place->path();
     if (place && place->own == static_cast<bool>(place->fd)) out += " with an odd descriptor";
   });
   return kind.empty() ? out : kind;

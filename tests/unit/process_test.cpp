@@ -88,9 +88,9 @@ TEST_CASE("what it holds open is told, each with what it is") {
   REQUIRE(mkfifo((folder / "fifo").c_str(), 0600) == 0);
   const int file = open(path.c_str(), O_RDONLY), fifo = open((folder / "fifo").c_str(), O_RDONLY | O_NONBLOCK),
             ipc = open("/proc/self/ns/ipc", O_RDONLY), place = open(folder.path().c_str(), O_PATH),
-            memory = memfd_create("m", 0);
+            memory = memfd_create("m", 0), closing = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const Sleeper sleeper(Sleeper::Ipc::shared);  // inherits them
-  for (const int fd : {file, fifo, ipc, place, memory}) close(fd);
+  for (const int fd : {file, fifo, ipc, place, memory, closing}) close(fd);
 
   const auto process = Process::find(sleeper.pid(), std::nullopt);
   REQUIRE(process);
@@ -115,4 +115,7 @@ TEST_CASE("what it holds open is told, each with what it is") {
   CHECK(process->place_of(named("cwd")) == std::filesystem::current_path().string());
   CHECK(process->place_of(named("root")) == "/");
   CHECK(process->place_of({"fd/9999", {}}).empty());
+  CHECK(process->closes_on_exec(descriptor(closing)));
+  for (const auto& one : {descriptor(file), named("cwd"), Process::Open{"fd/9999", {}}})
+    CHECK_FALSE(process->closes_on_exec(one));
 }
