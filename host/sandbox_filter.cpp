@@ -18,13 +18,17 @@ namespace {
 // of its own against the filter when that is installed (seccomp_cache_prepare, kernel/seccomp.c).
 bool add_rules(scmp_filter_ctx filter) {
   const auto allow = [&](int call) { return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0; };
+  // Not by libseccomp's macros, which are no C++ to Clang.
+  const auto allow_where = [&](int call, unsigned argument, scmp_datum_t value) {
+    const scmp_arg_cmp equal{argument, SCMP_CMP_EQ, value, 0};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &equal) == 0;
+  };
   bool ok = true;
   // The answer goes to the pipe alone.
-  ok = ok && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, host::answer_fd)) == 0;
+  ok = ok && allow_where(SCMP_SYS(write), 0, host::answer_fd);
   ok = ok && allow(SCMP_SYS(exit_group));
   // The first throw of a program ends a pthread_once, which wakes whoever waits for it: nobody.
-  ok =
-      ok && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(futex), 1, SCMP_A1(SCMP_CMP_EQ, FUTEX_WAKE_PRIVATE)) == 0;
+  ok = ok && allow_where(SCMP_SYS(futex), 1, FUTEX_WAKE_PRIVATE);
   // malloc: the heap by brk. Where that cannot grow malloc tries mmap, and is told that there is no memory.
   ok = ok && allow(SCMP_SYS(brk));
 #ifndef IPCGUARD_ASAN

@@ -6,8 +6,11 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 packages=(
   g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libmd-dev catch2
-  bats jq valgrind libxml2-utils busybox-static runc crun containerd docker.io docker-compose podman buildah util-linux bsdutils procps
+  bats jq valgrind libxml2-utils busybox-static runc crun containerd docker.io docker-compose podman buildah uidmap util-linux bsdutils procps
   strace python3 man-db rpm ansible-core python3-apt
+  # The peers' own suites.
+  gawk golang-go golang-github-containerd-console-dev golang-github-urfave-cli-dev golang-github-seccomp-libseccomp-golang-dev
+  golang-github-opencontainers-specs-dev golang-golang-x-sys-dev golang-github-cyphar-filepath-securejoin-dev golang-github-sirupsen-logrus-dev
 )
 # Other packages than Debian's may have brought them.
 command -v node >/dev/null || packages+=(nodejs)
@@ -95,6 +98,9 @@ install_packages "${packages[@]}"
 install_cri_client
 build release
 for file in tests/e2e/*.bats tests/integration/*.bats; do start_suite "$file" bats --tap "$file"; done
+# The peers' own suites: crun's, and of runc's the parts that every engine leans on.
+start_suite 'conformance: crun' tests/conformance/crun.sh
+start_suite 'conformance: runc, a part' tests/conformance/runc.sh '^(create|delete|exec|kill|ps|run|start|state)\.bats'
 finish_suites
 start_suite 'unit tests and scenarios' ctest --preset release
 finish_suites

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
 load ../lib/common
 load ../lib/containerd
+load ../lib/messages
 
 IMAGE=registry.example/team/tool:1
 
@@ -41,7 +42,7 @@ ctr_run() {
         options+=("$1")
         shift
     done
-    ctr_capture --namespace "${NAMESPACE:-default}" run --runc-binary "$SHIM" --cgroup "$CGROUP_PARENT/$id" "${options[@]}" "$IMAGE" "$id" "${command[@]}"
+    ctr_capture --namespace "${NAMESPACE:-default}" run --runc-binary "$SHIM" --cgroup "$CGROUP_PARENT/${NAMESPACE:-default}-$id" "${options[@]}" "$IMAGE" "$id" "${command[@]}"
 }
 
 runs_privately() {
@@ -89,6 +90,7 @@ refused_by_ctr() {
         ctr_run "sharing-$((++number))" --rm --with-ns "ipc:$path" -- readlink /proc/self/ns/ipc
         refused_by_ctr "sharing-$number" host-ipc
     done
+    reads ctr-host-ipc "$err"
 }
 
 @test "bare runc would have shared: these tests can tell" {
@@ -106,6 +108,7 @@ refused_by_ctr() {
 @test "the host's /dev/shm as a mount is refused" {
     ctr_run mounting --detach --mount type=bind,src=/dev/shm,dst=/mnt,options=rbind:rw
     refused_by_ctr mounting host-shm
+    reads ctr-host-shm "$err"
     ctr_run privileged --detach --privileged
     runs_privately privileged
 }

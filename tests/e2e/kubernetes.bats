@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
 load ../lib/common
 load ../lib/containerd
+load ../lib/messages
 
 setup_file() {
     isolation_start
@@ -101,6 +102,7 @@ exited_with() { [ "$(cri ContainerStatus "{\"container_id\":\"$MEMBER\"}" | jq -
     pod default sharing "$HOST_IPC"
     refused_by_containerd host-ipc '.container.namespace == "default" and .container.pod == "sharing" and .container.image == null'
     [[ $err == *hostIPC* && $err == *emptyDir* ]]
+    reads kubernetes-host-ipc "$err"
     [ "$(cri ListPodSandbox | jq -c '[.items[].state]')" = '[]' ]
     [ "$(ctr --namespace k8s.io containers list --quiet)" = '' ]
 }
@@ -199,6 +201,7 @@ number=0
     pod default web
     member app "$HOST_IPC"
     refused_by_containerd host-shm '.identity.container == "app"'
+    reads kubernetes-member-host-shm "$err"
     member app '.metadata.attempt = 2'
     runs_privately "$MEMBER"
 }

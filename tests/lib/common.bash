@@ -82,7 +82,8 @@ processes_inside() {
         2>/dev/null | cut -d/ -f3
 }
 
-cgroup_directories() { find /sys/fs/cgroup -type d -name "$1" 2>/dev/null; }
+# Others' may vanish while it looks, of which it complains.
+cgroup_directories() { find /sys/fs/cgroup -type d -name "$1" 2>/dev/null || :; }
 
 remove_cgroup() { find "$1" -depth -type d -exec rmdir {} \; 2>/dev/null; [ ! -d "$1" ]; }
 
@@ -322,13 +323,7 @@ docker_start() { # [FILTER]
     # Debian's own client, also for what the benchmark's commands call through xargs.
     export PATH=/usr/bin:$PATH DOCKER_HOST=unix://$PRIVATE/run/docker.sock DOCKER_CONFIG=$BATS_FILE_TMPDIR/docker-client
     mkdir -p "$DOCKER_CONFIG"
-    setpriv --pdeathsig TERM nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns=/ -- unshare --net -- dockerd \
-        --config-file /etc/daemon.json --data-root /run/engine/data --exec-root /run/engine/exec --pidfile /run/dockerd.pid \
-        -H unix:///run/docker.sock --bridge=none --iptables=false --ip6tables=false --cgroup-parent "$CGROUP_PARENT" \
-        </dev/null >"$BATS_FILE_TMPDIR/dockerd.log" 2>&1 3>&- 4>&- &
-    export DOCKERD=$!
-    disown
-    wait_until 60 docker_answers || complain "dockerd does not answer: $(tail -n 5 "$BATS_FILE_TMPDIR/dockerd.log")" || return
+    docker_daemon || return
 
     printf '#!/bin/sh\nexec /bin/sh "$@"\n' >"$ROOTFS/bin/bash"
     chmod 755 "$ROOTFS/bin/bash"
@@ -339,7 +334,18 @@ docker_start() { # [FILTER]
     docker import --change 'CMD ["sleep", "1000"]' "$BATS_FILE_TMPDIR/rootfs.tar" postgres:15
 }
 
-docker_answers() { kill -0 "$DOCKERD" && docker version >/dev/null 2>&1; }
+# The daemon itself, with options that a test file keeps in DOCKER_OPTIONS, and its own PATH in DOCKERD_PATH.
+docker_daemon() {
+    setpriv --pdeathsig TERM nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns=/ -- unshare --net -- env "PATH=${DOCKERD_PATH:-$PATH}" dockerd \
+        --config-file /etc/daemon.json --data-root /run/engine/data --exec-root /run/engine/exec --pidfile /run/dockerd.pid \
+        -H unix:///run/docker.sock --bridge=none --iptables=false --ip6tables=false --cgroup-parent "$CGROUP_PARENT" "${DOCKER_OPTIONS[@]}" \
+        </dev/null >>"$BATS_FILE_TMPDIR/dockerd.log" 2>&1 3>&- 4>&- &
+    export DOCKERD=$!
+    disown
+    wait_until 60 docker_answers || complain "dockerd does not answer: $(tail -n 5 "$BATS_FILE_TMPDIR/dockerd.log")" || return
+}
+
+docker_answers() { kill -0 "$DOCKERD" 2>/dev/null && docker version >/dev/null 2>&1; }
 
 docker_stop() {
     [ -n "${DOCKERD:-}" ] || return 0
@@ -364,7 +370,7 @@ docker_remove_all() {
 docker_traces() {
     docker ps --all --quiet
     grep -E ' /run/engine/(data/(overlay2|containers)|exec/containerd)' "/proc/$HOLDER/mountinfo"
-    find "/proc/$HOLDER/root/run/engine/exec" -regextype posix-extended -regex '.*/[0-9a-f]{64}' ! -path '*/libnetwork/*'
+    find "/proc/$HOLDER/root/run/engine/exec" -regextype posix-extended -regex '.*/[0-9a-f]{64}' ! -path '*/libnetwork/*' ! -path '*/.cache/seccomp/*'
     find "/proc/$HOLDER/root/run/engine/data/containers" -mindepth 1 -maxdepth 1
     find /sys/fs/cgroup -path "*$CGROUP_PARENT/?*" -type d
     pgrep --ns "$HOLDER" --nslist mnt -f "containerd-shim.*-address /run/engine/exec/" || :

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # lib/common.bash sets what it tells
+# shellcheck shell=bash disable=SC2016,SC2154 # lib/common.bash sets what it tells
 # Host memory and message queues for tests to bind, and what a container finds at a place.
 
 # $SHM, a folder in the host's /dev/shm, $MQUEUE, a mount of its message queues, and targets for binds in the root file
@@ -64,4 +64,12 @@ int main(int argc, char **argv)
     return perror("move_mount"), 1;
 }
 END
+}
+
+# A /dev as systemd has it, with message queues mounted; only in the private namespace.
+dev_of_our_own() {
+    inside sh -ec 'mount -t tmpfs -o mode=755 engine-dev /mnt; mkdir /mnt/mqueue
+        for one in null zero full random urandom tty ptmx; do cp -a /dev/$one /mnt/; done; ln -s /proc/self/fd /mnt/fd
+        for one in pts shm; do mkdir /mnt/$one; mount --bind /dev/$one /mnt/$one; done
+        umount --recursive --lazy /dev; mount --move /mnt /dev; mount -t mqueue mqueue /dev/mqueue'
 }

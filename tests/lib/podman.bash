@@ -44,13 +44,13 @@ END_OF_FILE
 podman_import() { podman import --quiet --change "ENV PATH=/bin" --change "STOPSIGNAL KILL" --change "ENV WHICH=$2" "${@:3}" "$BATS_FILE_TMPDIR/rootfs.tar" "$1" >/dev/null; }
 
 podman() {
-    inside env CONTAINERS_CONF=/etc/containers.conf TMPDIR=/run/engine podman --root /run/engine/root --runroot /run/engine/run \
+    inside env CONTAINERS_CONF=/etc/containers.conf PODMAN_IGNORE_CGROUPSV1_WARNING=1 TMPDIR=/run/engine podman --root /run/engine/root --runroot /run/engine/run \
         --tmpdir /run/engine/tmp --storage-driver vfs "$@" 3>&- 4>&-
 }
 
 # The same with its output in files, as a user would see it.
 podman_capture() {
-    capture env CONTAINERS_CONF=/etc/containers.conf TMPDIR=/run/engine podman --root /run/engine/root --runroot /run/engine/run \
+    capture env CONTAINERS_CONF=/etc/containers.conf PODMAN_IGNORE_CGROUPSV1_WARNING=1 TMPDIR=/run/engine podman --root /run/engine/root --runroot /run/engine/run \
         --tmpdir /run/engine/tmp --storage-driver vfs "$@"
 }
 
@@ -117,5 +117,6 @@ refused_by_podman() {
     record_is ".decision == \"refuse\" and .gate == \"${3:-create}\" and .container.engine == \"podman\" and .container.name == \"$2\"
         and (.exposures | map(.kind) | index(\"$1\"))" || return
     state=$(podman ps --all --filter "name=^$2\$" --format '{{.State}} {{.Pid}}')
-    [[ -z $state || $state == 'Created 0' || $state == 'Exited '*' 0' ]] || complain "it is: $state"
+    # Podman 5 says it without capitals.
+    [[ -z $state || ${state,,} == 'created 0' || ${state,,} == 'exited '*' 0' ]] || complain "it is: $state"
 }

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# The same shim and the same scenarios on the engines of several Debians; ends with a table: engine, version, scenario.
+#
+#   tests/matrix/run.sh [SUITE…]     suites of tests/e2e, by default all that need an engine: docker, docker_life, podman, …
+#
+# Root only; build/release (or $IPCGUARD_BUILD) must be there. $IPCGUARD_MATRIX names the Debians, by default "bookworm trixie
+# forky"; $IPCGUARD_CHROOTS the folder where their chroots are kept, made by debootstrap once (about 5 minutes each). Where
+# the host is one of them, it is used itself. $IPCGUARD_MATRIX_LOGS keeps the suites' output.
+set -euo pipefail
+export LC_ALL=C
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
+
+chroots=${IPCGUARD_CHROOTS:-/var/cache/ipcguard/chroots}
+read -ra debians <<<"${IPCGUARD_MATRIX:-bookworm trixie forky}"
+suites=("$@")
+((${#suites[@]} > 0)) || suites=(docker docker_start_gate docker_life podman podman_life kubernetes ctr)
+mirror=http://deb.debian.org/debian
+packages=(docker.io containerd runc crun podman buildah busybox-static jq bats util-linux bsdutils procps iptables nftables nodejs gcc libc6-dev uidmap)
+
+die() { printf 'tests/matrix/run.sh: %s\n' "$*" >&2; exit 2; }
+
+# shellcheck disable=SC1091
+here() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
+
+make_chroot() { # DEBIAN
+  local root=$chroots/$1 more=()
+  [[ ! -e $root.done ]] || return 0
+  echo "making the chroot $root" >&2
+  command -v debootstrap >/dev/null || die 'debootstrap is missing'
+  mkdir -p "$chroots"
+  rm -rf -- "$root"
+  debootstrap --variant=minbase "$1" "$root" "$mirror" >"$root.log" 2>&1 || die "debootstrap failed, see $root.log"
+  cp /etc/resolv.conf "$root/etc/resolv.conf"
+  # No service is to be started in it.
+  printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+  chmod 755 "$root/usr/sbin/policy-rc.d"
+  # A package of its own since Docker 26.
+  [[ $1 == bookworm ]] || more=(docker-cli docker-buildx)
+  chroot "$root" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get -qq update && apt-get -qq -y --no-install-recommends install ${packages[*]} ${more[*]}" \
+    >>"$root.log" 2>&1 || die "the packages cannot be installed, see $root.log"
+  touch "$root.done"
+}
+
+inside() { # DEBIAN COMMAND...
+  local debian=$1
+  shift
+  if [[ $debian == "$(here)" ]]; then "$@"; else tests/matrix/enter.sh "$chroots/$debian" "$@"; fi
+}
+
+# shellcheck disable=SC2016
+versions() { # DEBIAN
+  inside "$1" dpkg-query -W -f '${Package} ${Version}\n' docker.io containerd runc crun podman buildah 2>/dev/null |
+    sed -E 's/[+~-](ds|dfsg|deb|[0-9]).*//' | paste -sd ',' | sed 's/,/, /g; s/docker.io/docker/'
+}
+
+((EUID == 0)) || die 'the tests start containers: run this as root'
+[[ -d tests/e2e/cri/node_modules ]] || (cd tests/e2e/cri && npm ci --ignore-scripts --no-audit --no-fund >/dev/null) || die 'npm ci failed in tests/e2e/cri'
+logs=${IPCGUARD_MATRIX_LOGS:-$(mktemp -d)}
+mkdir -p "$logs"
+for debian in "${debians[@]}"; do
+  [[ $debian == "$(here)" ]] || make_chroot "$debian"
+  for suite in "${suites[@]}"; do
+    [[ -e tests/e2e/$suite.bats ]] || die "there is no tests/e2e/$suite.bats"
+    printf '== %s: %s ==\n' "$debian" "$suite"
+    # shellcheck disable=SC2016
+    inside "$debian" bash -c 'cd "$1" && exec bats --tap "tests/e2e/$2.bats"' suite "$PWD" "$suite" </dev/null >"$logs/$debian.$suite" 2>&1 || :
+    cat "$logs/$debian.$suite"
+  done
+done
+
+# --- the table ---------------------------------------------------------------------------------------------------------
+
+printf '\n%s, %s\n\n' "$(date -u +%F)" "$(uname -sr)"
+for debian in "${debians[@]}"; do printf '%s: %s\n' "- $debian" "$(versions "$debian")"; done
+printf '\n| suite | scenario |'
+printf ' %s |' "${debians[@]}"
+printf '\n|---|---|'
+printf -- '---|%.0s' "${debians[@]}"
+printf '\n'
+for suite in "${suites[@]}"; do
+  for debian in "${debians[@]}"; do
+    # A test that did not come to its turn is not there, which is a failure too.
+    sed -nE "s/^(ok|not ok) [0-9]+ (.*)/$debian\t\1\t\2/p" "$logs/$debian.$suite"
+    grep -qE '^(not )?ok ' "$logs/$debian.$suite" || printf '%s\tnot ok\t(it ran no test)\n' "$debian"
+  done | awk -F '\t' -v suite="$suite" -v debians="${debians[*]}" '
+    {
+      name = $3; said = $2 == "ok" ? "ok" : "FAILS"
+      if (match(name, / # skip */)) { said = "not run: " substr(name, RSTART + RLENGTH); name = substr(name, 1, RSTART - 1) }
+      gsub(/\|/, "\\|", name)
+      if (!(name in seen)) { seen[name] = 1; order[++count] = name }
+      what[name, $1] = said
+    }
+    END {
+      columns = split(debians, column, " ")
+      for (row = 1; row <= count; ++row) {
+        line = "| " suite " | " order[row] " |"
+        for (at = 1; at <= columns; ++at) line = line " " (((order[row], column[at]) in what) ? what[order[row], column[at]] : "FAILS: not run") " |"
+        print line
+      }
+    }'
+done | tee "$logs/table"
+passed=$(grep -o '| ok ' "$logs/table" | wc -l) failed=$(grep -o '| FAILS' "$logs/table" | wc -l) skipped=$(grep -o '| not run' "$logs/table" | wc -l)
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+((failed == 0))
