@@ -1,6 +1,5 @@
 // A file of the allowlist: with a problem in it, it grants nothing; what it grants is complete.
 #include "config/allowlist.h"
-
 #include "config/lint.h"
 #include "tests/fuzz/harness.h"
 

@@ -1,9 +1,8 @@
 // Arguments, one a line. A call that is not gated must not be one that creates or starts by its plainest reading.
-#include "shim/command_line.h"
-
 #include <algorithm>
 #include <vector>
 
+#include "shim/command_line.h"
 #include "tests/fuzz/harness.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -30,7 +29,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                       std::any_of(argv.begin() + 2, argv.end(),
                                   [](const std::string& one) { return one.find('h') != std::string::npos; }),
                   "what begins with a gated command is gated, unless it asks for help");
-  if (call.creates && call.ambiguity.empty())
-    fuzz::require(call.id == argv.back(), "the id is the last argument");
+  if (call.creates && call.ambiguity.empty()) fuzz::require(call.id == argv.back(), "the id is the last argument");
   return 0;
 }

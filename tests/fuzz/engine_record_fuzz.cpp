@@ -1,6 +1,5 @@
 // What engines have on disk about a container. The first byte chooses whose.
 #include "oci/engine_record.h"
-
 #include "tests/fuzz/harness.h"
 #include "tests/fuzz/scratch.h"
 

@@ -1,5 +1,5 @@
-// Stands for host/sandbox.cpp in the harnesses: the same work without the fork, a thousand times as fast. What it throws
-// and returns takes the same way; that a crash there is a refusal is tested in unit/sandbox_test.cpp.
+// Stands for host/sandbox.cpp in the harnesses: the same work without the fork, a thousand times as fast. What it
+// throws and returns takes the same way; that a crash there is a refusal is tested in unit/sandbox_test.cpp.
 #include "host/error.h"
 #include "host/sandbox.h"
 

@@ -1,6 +1,5 @@
 // What a runtime has on disk, and what its `state` command prints. The first byte chooses which.
 #include "oci/runtime_state.h"
-
 #include "tests/fuzz/harness.h"
 #include "tests/fuzz/scratch.h"
 

@@ -1,6 +1,5 @@
 // /etc/ipcguard/config.json: problems are data, and with one of them the defaults hold.
 #include "config/settings.h"
-
 #include "tests/fuzz/harness.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
