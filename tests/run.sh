@@ -37,13 +37,14 @@ failures=()
 logs=$(mktemp -d)
 trap 'rm -rf -- "$logs"' EXIT
 suites=()
+at_a_time=$((2 * $(nproc)))
 
 # start_suite NAME COMMAND...: in the background, since the tests mostly wait, each in mount namespaces of its own; no
 # more at a time than the machine has room for.
 start_suite() {
   local name=$1 number=${#suites[@]}
   shift
-  while (($(jobs -pr | wc -l) >= 2 * $(nproc))); do wait -n || true; done
+  while (($(jobs -pr | wc -l) >= at_a_time)); do wait -n || true; done
   suites+=("$name")
   { "$@" >"$logs/$number" 2>&1 || echo $? >"$logs/$number.status"; } &
 }
@@ -79,24 +80,43 @@ build() { # PRESET
   cmake --build --preset "$1" || die "the $1 build failed"
 }
 
+# Not tests of what runs, told as those are. With what is left of the processors, beside the tests.
+spare() { renice -n 19 -p "$BASHPID" >/dev/null; "$@"; }
+
 lint() {
-  printf '\n== format and lint ==\n'
-  local sources scripts
+  local sources scripts number=0
   mapfile -t sources < <(git ls-files '*.cpp' '*.h')
   mapfile -t scripts < <(git ls-files '*.sh' '*.bash' .ci/run)
-  clang-format --dry-run -Werror "${sources[@]}" || failures+=(clang-format)
-  shellcheck "${scripts[@]}" || failures+=(shellcheck)
-  # The compile commands are GCC's, which knows a warning more.
-  git ls-files 'host/*.cpp' 'oci/*.cpp' 'config/*.cpp' 'shim/*.cpp' 'engines/*.cpp' 'admin/*.cpp' |
-    xargs -P "$(nproc)" -n 1 clang-tidy -p build/release --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null ||
-    failures+=(clang-tidy)
+  checked clang-format clang-format --dry-run -Werror "${sources[@]}"
+  checked shellcheck shellcheck "${scripts[@]}"
+  checked clang-tidy tidy
 }
+
+checked() { # NAME COMMAND...
+  local name=$1
+  shift
+  number=$((number + 1))
+  if "$@"; then printf 'ok %d %s\n' "$number" "$name"; else printf 'not ok %d %s\n' "$number" "$name"; fi
+}
+
+tidy() { # the compile commands are GCC's, which knows a warning more
+  git ls-files 'host/*.cpp' 'oci/*.cpp' 'config/*.cpp' 'shim/*.cpp' 'engines/*.cpp' 'admin/*.cpp' |
+    xargs -P "$(nproc)" -n 1 clang-tidy -p build/release --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null
+}
+
+sanitized() { build asan && ctest --preset asan; }
 
 [[ $# == 0 || "$*" == --ci ]] || die "usage: tests/run.sh [--ci]"
 ((EUID == 0)) || die "the tests start containers: run this as root"
 install_packages "${packages[@]}"
 install_cri_client
+[[ $* != --ci ]] || install_packages "${ci_packages[@]}"
 build release
+if [[ $* == --ci ]]; then
+  at_a_time=$((at_a_time + 2))
+  start_suite 'format and lint' spare lint
+  start_suite 'unit tests with AddressSanitizer and UBSan' spare sanitized
+fi
 for file in tests/e2e/*.bats tests/integration/*.bats; do start_suite "$file" bats --tap "$file"; done
 # The peers' own suites: crun's, and of runc's the parts that every engine leans on.
 start_suite 'conformance: crun' tests/conformance/crun.sh
@@ -104,13 +124,6 @@ start_suite 'conformance: runc, a part' tests/conformance/runc.sh '^(create|dele
 finish_suites
 start_suite 'unit tests and scenarios' ctest --preset release
 finish_suites
-if [[ $* == --ci ]]; then
-  install_packages "${ci_packages[@]}"
-  lint
-  build asan
-  start_suite 'unit tests with AddressSanitizer and UBSan' ctest --preset asan
-  finish_suites
-fi
 
 printf '\n'
 for failure in "${failures[@]}"; do printf 'failed: %s\n' "$failure"; done
