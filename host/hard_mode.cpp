@@ -1,10 +1,13 @@
 #include "host/hard_mode.h"
 
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <climits>
+#include <fstream>
 
+#include "host/engine.h"
 #include "host/file.h"
 
 namespace host {
@@ -24,12 +27,23 @@ std::optional<Kept> kept_beside(const std::string& path) {
   return kept;
 }
 
+bool is_hardened(const std::string& path) {
+  std::ifstream list(hardened_list);
+  for (std::string line; std::getline(list, line);)
+    if (line == path) return true;
+  return false;
+}
+
 std::string own_path() {
   // Of a program that has been replaced since it was started the kernel names the old place so (d_path).
   constexpr std::string_view deleted = " (deleted)";
   char target[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", target, sizeof target);
-  std::string path(target, static_cast<std::size_t>(length > 0 ? length : 0));
+  if (length <= 0) {
+    const auto* const called = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+    return called == nullptr ? std::string() : without_links(called);
+  }
+  std::string path(target, static_cast<std::size_t>(length));
   if (path.ends_with(deleted)) path.resize(path.size() - deleted.size());
   return path.starts_with('/') ? path : std::string();  // "(unreachable)/…" where it is outside of our root
 }
