@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <bit>
 #include <climits>
 #include <fstream>
 
@@ -40,7 +41,7 @@ std::string own_path() {
   char target[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", target, sizeof target);
   if (length <= 0) {
-    const auto* const called = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+    const auto* const called = std::bit_cast<const char*>(getauxval(AT_EXECFN));
     return called == nullptr ? std::string() : without_links(called);
   }
   std::string path(target, static_cast<std::size_t>(length));

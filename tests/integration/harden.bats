@@ -104,7 +104,7 @@ through() {
     inside dpkg-divert --local --no-rename --divert $P.theirs --add $P
     harden $P
     [[ $status == 1 && $err == *"$P: dpkg already diverts it to $P.theirs"* ]]
-    ! inside test -e $U
+    inside test ! -e $U
     inside dpkg-divert --local --no-rename --remove $P
 }
 
@@ -147,14 +147,14 @@ version_at() { inside tail -n 1 "$1" | tr -d '\0'; }
     nothing_of_hard_mode
     upgrade 100
     [ "$(version_at $P)" = 'version 100' ]
-    ! inside test -e $U
+    inside test ! -e $U
 }
 
 @test "a package that is removed leaves a clear refusal; installed again, it is guarded" {
     upgrade 98
     harden $P
     inside dpkg --force-all --remove runc >/dev/null 2>&1
-    ! inside test -e $U
+    inside test ! -e $U
     capture $P --version
     [[ $status == 1 && $err == *"ipcguard: the runtime '$U' cannot be run: it does not exist; "* ]] || complain "$err"
     harden
@@ -165,7 +165,7 @@ version_at() { inside tail -n 1 "$1" | tr -d '\0'; }
     inside dpkg --force-all --remove runc >/dev/null 2>&1
     harden --remove
     [ "$status" = 0 ]
-    ! inside test -e $P
+    inside test ! -e $P
     upgrade 102
     [ "$(version_at $P)" = 'version 102' ]
 }
@@ -230,7 +230,7 @@ through_unguarded() {
     inside rm $P
     harden --remove
     through_unguarded
-    ! inside test -e $U
+    inside test ! -e $U
 }
 
 # --- what breaks off ---------------------------------------------------------------------------------------------------
