@@ -184,7 +184,7 @@ std::optional<Place> follow(const std::string& path, Links links) {
 
 std::string Place::path() const {
   std::string path = walked.empty() ? path_of(fd.get()) : walked;
-  if (path.empty()) throw Error(ErrorKind::unverifiable, "where it lies cannot be told: its path is too long");
+  if (path.empty()) throw Error(ErrorKind::unverifiable, "its path is longer than the kernel tells");
   return path;
 }
 
