@@ -1,14 +1,15 @@
 #include "host/hard_mode.h"
 
+#include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <bit>
 #include <climits>
-#include <fstream>
 
 #include "host/engine.h"
+#include "host/error.h"
 #include "host/file.h"
 
 namespace host {
@@ -29,10 +30,13 @@ std::optional<Kept> kept_beside(const std::string& path) {
 }
 
 bool is_hardened(const std::string& path) {
-  std::ifstream list(hardened_list);
-  for (std::string line; std::getline(list, line);)
-    if (line == path) return true;
-  return false;
+  try {
+    constexpr FileRules rules{Owner::root, std::size_t{1} << 20U, ErrorKind::invalid_policy};
+    const auto list = read_file(AT_FDCWD, hardened_list, rules, hardened_list);
+    return list && ("\n" + list->text).find("\n" + path + "\n") != std::string::npos;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 std::string own_path() {

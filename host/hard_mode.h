@@ -28,7 +28,7 @@ std::string fault_of_kept(const struct stat& stat);
 // Where `ipcguard harden` notes the paths that it has put this program at, one to a line.
 constexpr const char* hardened_list = "/var/lib/ipcguard/hardened";
 
-// Whether `path` is noted there.
+// Whether `path` is noted there; false where the list cannot be read.
 bool is_hardened(const std::string& path);
 
 // Where the program lies that this process runs, without links; by the way it was called
