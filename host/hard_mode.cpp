@@ -1,10 +1,15 @@
 #include "host/hard_mode.h"
 
+#include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <bit>
 #include <climits>
 
+#include "host/engine.h"
+#include "host/error.h"
 #include "host/file.h"
 
 namespace host {
@@ -24,12 +29,26 @@ std::optional<Kept> kept_beside(const std::string& path) {
   return kept;
 }
 
+bool is_hardened(const std::string& path) {
+  try {
+    constexpr FileRules rules{Owner::root, std::size_t{1} << 20U, ErrorKind::invalid_policy};
+    const auto list = read_file(AT_FDCWD, hardened_list, rules, hardened_list);
+    return list && ("\n" + list->text).find("\n" + path + "\n") != std::string::npos;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 std::string own_path() {
   // Of a program that has been replaced since it was started the kernel names the old place so (d_path).
   constexpr std::string_view deleted = " (deleted)";
   char target[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", target, sizeof target);
-  std::string path(target, static_cast<std::size_t>(length > 0 ? length : 0));
+  if (length <= 0) {
+    const auto* const called = std::bit_cast<const char*>(getauxval(AT_EXECFN));
+    return called == nullptr ? std::string() : without_links(called);
+  }
+  std::string path(target, static_cast<std::size_t>(length));
   if (path.ends_with(deleted)) path.resize(path.size() - deleted.size());
   return path.starts_with('/') ? path : std::string();  // "(unreachable)/…" where it is outside of our root
 }

@@ -25,7 +25,14 @@ std::optional<Kept> kept_beside(const std::string& path);
 // Why a file must not be run as a runtime that was kept; empty if it may be.
 std::string fault_of_kept(const struct stat& stat);
 
-// Where the program lies that this process runs, without links; empty if that cannot be told (no /proc).
+// Where `ipcguard harden` notes the paths that it has put this program at, one to a line.
+constexpr const char* hardened_list = "/var/lib/ipcguard/hardened";
+
+// Whether `path` is noted there; false where the list cannot be read.
+bool is_hardened(const std::string& path);
+
+// Where the program lies that this process runs, without links; by the way it was called
+// where there is no /proc; empty if that cannot be told.
 std::string own_path();
 
 }  // namespace host

@@ -182,6 +182,12 @@ std::optional<Place> follow(const std::string& path, Links links) {
   return Walk(path, links).to_the_end();
 }
 
+std::string Place::path() const {
+  std::string path = walked.empty() ? path_of(fd.get()) : walked;
+  if (path.empty()) throw Error(ErrorKind::unverifiable, "its path is longer than the kernel tells");
+  return path;
+}
+
 std::string path_of(int fd) { return read_link(AT_FDCWD, "/proc/self/fd/" + std::to_string(fd)); }
 
 }  // namespace host

@@ -16,7 +16,8 @@ struct Place {
   // The object at the end, opened with O_PATH; empty if `own` is set.
   Fd fd;
   // Absolute, without links, "." and ".."; asked of the kernel where the way there was not walked by hand.
-  std::string path() const { return walked.empty() ? path_of(fd.get()) : walked; }
+  // Throws Error (unverifiable) if that does not say.
+  std::string path() const;
   std::string walked;
   // The way went through /proc/self or /proc/thread-self (proc(5)): what is left of the path after that, e.g. "ns/ipc".
   // Where it leads depends on who follows it.

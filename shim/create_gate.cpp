@@ -41,6 +41,10 @@ Read read_bundle(const std::string& path, const std::function<void()>& meanwhile
   try {
     read.bundle = oci::read_bundle(document->text, [&] {
       read.folder = host::path_of(folder.get());
+      // Sources that are relative count from there, and crun finds them without.
+      if (read.folder.empty())
+        throw Error(ErrorKind::unverifiable,
+                    "where it lies cannot be told: its path is too long, or there is no /proc");
       meanwhile();
     });
     return read;

@@ -136,8 +136,14 @@ void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declar
   if (!id || fstatfs(place->fd.get(), &where) != 0)
     throw Error(ErrorKind::unverifiable, declared.name + ": the source " + host::quoted(declared.path) +
                                              " cannot be examined: " + host::reason(errno));
-  const Source source{declared.name + ": the source " + host::quoted(declared.path), *id,
-                      [&] { return place->path(); }};
+  const Source source{declared.name + ": the source " + host::quoted(declared.path), *id, [&] {
+                        try {
+                          return place->path();
+                        } catch (const Error& error) {
+                          throw Error(error.kind(), declared.name + ": the source " + host::quoted(declared.path) +
+                                                        ": " + error.what());
+                        }
+                      }};
   add_shm(exposures, source, mounts);
   if (where.f_type == mqueue_magic)
     add(exposures, ExposureKind::host_mqueue, source.what + " is in a POSIX message queue file system of the host's");

@@ -46,6 +46,16 @@ Runtime behind_copy(const std::string& path) {
   return {path, see_settings(path, "it is ipcguard-runtime itself, and no runtime is kept beside it")};
 }
 
+// What was kept beside this program, in its place in hard mode, is not there: the runtime was put back meanwhile, or it
+// was removed.
+Runtime without_kept(const std::string& own) {
+  struct stat stat {};
+  if (::stat(own.c_str(), &stat) == 0 && !host::is_shim(own)) return {own, {}, true};
+  const std::string path = host::kept_path(own);
+  return {path, unusable(path, host::reason(ENOENT) + "; install it again, or give it up: ipcguard harden --remove"),
+          true};
+}
+
 }  // namespace
 
 Runtime choose_runtime(const Policy& policy, const std::string& name, Copies copies) {
@@ -53,6 +63,8 @@ Runtime choose_runtime(const Policy& policy, const std::string& name, Copies cop
   if (own.ends_with(host::kept_suffix))  // or two copies of us would call each other for ever
     return {own, unusable(own, "it is ipcguard-runtime; put the real one there")};
   if (auto kept = host::kept_beside(own)) return kept_runtime(std::move(*kept));
+  const bool own_name = own.substr(own.rfind('/') + 1).starts_with("ipcguard-runtime");  // npos + 1 is 0
+  if (!own_name && host::is_hardened(own)) return without_kept(own);
 
   const std::string path = named_runtime(policy, name);
   if (path.empty())
@@ -62,10 +74,11 @@ Runtime choose_runtime(const Policy& policy, const std::string& name, Copies cop
   struct stat self {
   }, runtime{};
   if (stat(path.c_str(), &runtime) != 0) return {path, see_settings(path, host::reason(errno))};
-  if (stat("/proc/self/exe", &self) != 0) return {path, {}};
+  const bool told = stat("/proc/self/exe", &self) == 0;  // or any copy may be us
   // By device and inode, since any name, link or mount may lead to us. A copy is rather one of the same size.
-  if (self.st_dev == runtime.st_dev && self.st_ino == runtime.st_ino) return behind_copy(path);
-  if ((copies == Copies::all || self.st_size == runtime.st_size) && host::is_shim(path)) return behind_copy(path);
+  if (told && self.st_dev == runtime.st_dev && self.st_ino == runtime.st_ino) return behind_copy(path);
+  if ((!told || copies == Copies::all || self.st_size == runtime.st_size) && host::is_shim(path))
+    return behind_copy(path);
   return {path, {}};
 }
 

@@ -10,7 +10,8 @@ std::string_view answer;
 
 namespace host {
 
-std::string run_sandboxed(const std::function<std::string()>& /*work*/, std::size_t /*max_answer*/) {
+std::string run_sandboxed(const std::function<std::string()>& /*work*/, std::size_t /*max_answer*/,
+                          const std::function<void()>& /*meanwhile*/) {
   return std::string(answer);
 }
 

@@ -5,7 +5,9 @@
 
 namespace host {
 
-std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer) {
+std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer,
+                          const std::function<void()>& meanwhile) {
+  if (meanwhile) meanwhile();
   std::string answer = work();
   if (answer.size() > max_answer) throw Error(ErrorKind::unverifiable, "the sandboxed reader answered too much");
   return answer;

@@ -104,7 +104,7 @@ through() {
     inside dpkg-divert --local --no-rename --divert $P.theirs --add $P
     harden $P
     [[ $status == 1 && $err == *"$P: dpkg already diverts it to $P.theirs"* ]]
-    ! inside test -e $U
+    inside test ! -e $U
     inside dpkg-divert --local --no-rename --remove $P
 }
 
@@ -147,16 +147,16 @@ version_at() { inside tail -n 1 "$1" | tr -d '\0'; }
     nothing_of_hard_mode
     upgrade 100
     [ "$(version_at $P)" = 'version 100' ]
-    ! inside test -e $U
+    inside test ! -e $U
 }
 
 @test "a package that is removed leaves a clear refusal; installed again, it is guarded" {
     upgrade 98
     harden $P
     inside dpkg --force-all --remove runc >/dev/null 2>&1
-    ! inside test -e $U
+    inside test ! -e $U
     capture $P --version
-    [[ $status == 1 && $err == *"ipcguard: the runtime '/usr/bin/runc' cannot be run: it does not exist; "* ]] || complain "$err"
+    [[ $status == 1 && $err == *"ipcguard: the runtime '$U' cannot be run: it does not exist; "* ]] || complain "$err"
     harden
     [[ $status == 1 && $err == *"no runtime beside it as $U"* ]]
     upgrade 101
@@ -165,9 +165,30 @@ version_at() { inside tail -n 1 "$1" | tr -d '\0'; }
     inside dpkg --force-all --remove runc >/dev/null 2>&1
     harden --remove
     [ "$status" = 0 ]
-    ! inside test -e $P
+    inside test ! -e $P
     upgrade 102
     [ "$(version_at $P)" = 'version 102' ]
+}
+
+@test "where one runtime is gone, its callers do not get the other" {
+    harden
+    inside rm /usr/bin/crun.unguarded
+    capture /usr/bin/crun --version
+    [[ $status == 1 && -z $out && $err == *"'/usr/bin/crun.unguarded' cannot be run: it does not exist; "* ]] || complain "$out$err"
+    # The runtime is put back while a call is on its way.
+    capture sh -ec 'exec 9</usr/bin/crun; cp /run/layers/crun /usr/bin/crun.new; mv /usr/bin/crun.new /usr/bin/crun; exec /proc/self/fd/9 --version'
+    [[ $status == 0 && $out == crun* ]] || complain "exit $status: $out$err"
+}
+
+@test "without /proc a call ends" {
+    local path
+    harden
+    settings ".runtimes.default = \"$BATS_FILE_TMPDIR/ipcguard-runtime.crun\""
+    for path in $P /usr/bin/runc "$SHIM"; do
+        capture unshare --mount sh -c 'mount -t tmpfs none /proc; exec timeout -k 1 30 "$1" --version' sh "$path"
+        [ "$path" = "$SHIM" ] || [[ $status == 0 && $out == runc* ]] || complain "$path: exit $status: $err" || return
+    done
+    [[ $status == 1 && $err == *'it is ipcguard-runtime itself'* ]] || complain "exit $status: $err"
 }
 
 # What another package manager does: it knows nothing of diversions and puts its file in place.
@@ -209,7 +230,7 @@ through_unguarded() {
     inside rm $P
     harden --remove
     through_unguarded
-    ! inside test -e $U
+    inside test ! -e $U
 }
 
 # --- what breaks off ---------------------------------------------------------------------------------------------------

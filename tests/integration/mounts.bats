@@ -412,6 +412,26 @@ exceptions() {
     for_each_runtime exceptions
 }
 
+@test "a relative source in a bundle whose path is longer than the kernel tells" {
+    local long at=$BATS_TEST_TMPDIR
+    use_runtime crun # which works there; runc does not
+    next_id
+    bundle "$ID" "$(process_is true) | $(mounted relative)"
+    printf -v long 'd%.0s' {1..200}
+    long=$long/$long/$long/$long/$long/$long/$long/$long/$long/$long/$long
+    mkdir -p "$at/$long"
+    ln -s "$long" "$at/one"
+    mkdir -p "$at/one/$long"
+    ln -s "$long" "$at/one/two"
+    at+=/one/two
+    mv "$(bundle_of "$ID")/config.json" "$at"
+    ln -s /dev/shm "$at/relative"
+    bare run --bundle "$at" "$ID" # shares it
+    guarded run --bundle "$at" "$ID"
+    assert_refused "$ID"
+    [[ $err == *unverifiable* ]]
+}
+
 @test "check tells of mounts what the gate does" {
     use_runtime runc
     next_id

@@ -269,3 +269,17 @@ TEST_CASE("where all links are followed, no other spelling of the follower's own
     CHECK(lead(path, Links::all) == "ambiguous-config");
   }
 }
+
+TEST_CASE("a path that is longer than the kernel tells cannot be told") {
+  const TempFolder folder;
+  std::string at = folder.path();
+  for (int level = 0; level < 20; ++level) {  // a folder in it is reached by a link to it, since no path does
+    const std::string deep = std::string(250, 'd');
+    REQUIRE(mkdir((at + "/" + deep).c_str(), 0755) == 0);
+    const std::string next = folder / ("at" + std::to_string(level));
+    link((level == 0 ? "" : "at" + std::to_string(level - 1) + "/") + deep, next);
+    at = next;
+  }
+  CHECK(lead(folder / "at10", Links::all).size() > 2500);
+  CHECK(lead(folder / "at19", Links::all) == "unverifiable");
+}
