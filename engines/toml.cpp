@@ -7,6 +7,7 @@
 #include "engines/files.h"
 #include "host/error.h"
 #include "host/text.h"
+#include "oci/strict_json.h"
 
 namespace engines {
 
@@ -32,6 +33,22 @@ toml::table parse_toml(std::string_view text, const std::string& name) {
     throw host::Error(host::ErrorKind::invalid_config,
                       name + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
                           ": it is not TOML: " + host::printable(error.description(), 200));
+  }
+}
+
+void refuse_folded(const toml::table& table, const std::string& name, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    const std::size_t dot = std::min(key.find('.'), key.size());
+    const std::string first = key.substr(0, dot), rest = key.substr(std::min(dot + 1, key.size()));
+    for (const auto& [at, value] : table) {
+      const std::string there(at.str());
+      if (there != first && first != "*" && oci::folds_to(there, first))
+        throw host::Error(host::ErrorKind::invalid_config, name + ":" + std::to_string(value.source().begin.line) +
+                                                               ": the key " + host::quoted(there) + " is read as \"" +
+                                                               first + "\": write it that way, once");
+      if ((there == first || first == "*") && !rest.empty() && value.is_table())
+        refuse_folded(*value.as_table(), name, {rest});
+    }
   }
 }
 
