@@ -191,6 +191,7 @@ std::set<std::string> check_engines(Diagnosis& diagnosis) {
   }
   std::vector<Process> known = running, idle;
   for (Process& unit : engines::engine_units()) {
+    check_files(unit.unit_files, {unit, words_for(unit), {}, diagnosis});
     if (!runs_already(unit, running)) idle.push_back(unit);
     known.push_back(std::move(unit));
   }

@@ -57,7 +57,7 @@ bool is_containerd_shim(std::string_view name) { return name.starts_with("contai
 
 // What calls the runtime for an engine: whoever changes it has what he likes called.
 bool calls_runtimes(std::string_view name) {
-  return name.starts_with("containerd-shim") || name == "conmon" || name == "conmonrs";
+  return name.starts_with("containerd-shim") || name == "conmon" || name == "conmonrs" || name == "buildah";
 }
 
 bool sounds_like_runtime(std::string_view name) {

@@ -63,8 +63,7 @@ void set_variable(const std::string& word, Environment& environment) {
     environment[word.substr(0, equals)] = word.substr(equals + 1);
 }
 
-void read_environment_file(std::string path, Environment& environment) {
-  if (path.starts_with('-')) path.erase(0, 1);
+void read_environment_file(const std::string& path, Environment& environment) {
   for_each_setting(text_of(path), false, [&](const std::string& name, const std::string& value) {
     const auto words = unit_words(value);
     std::string joined;
@@ -76,9 +75,11 @@ void read_environment_file(std::string path, Environment& environment) {
 struct Service {
   std::string command, file;  // the command, and the file that it stands in
   Environment environment;
+  std::vector<std::string> files;  // all that were read
 };
 
 void read_service(const std::string& path, Service& into) {
+  into.files.push_back(path);
   for_each_setting(text_of(path), true, [&](const std::string& key, const std::string& value) {
     if (key == "ExecStart") {  // services that engines have start one command; an empty value takes it back
       into.command = value;
@@ -87,7 +88,9 @@ void read_service(const std::string& path, Service& into) {
       if (value.empty()) into.environment.clear();
       for (const std::string& word : unit_words(value)) set_variable(word, into.environment);
     } else if (key == "EnvironmentFile") {
-      read_environment_file(value, into.environment);
+      const std::string file = value.substr(value.starts_with('-') ? 1 : 0);
+      if (file.starts_with('/')) into.files.push_back(file);
+      read_environment_file(file, into.environment);
     }
   });
 }
@@ -169,6 +172,7 @@ std::optional<Process> engine_of(const std::string& unit, const std::vector<std:
   if (!kind || !starts_engine(*kind, process.arguments)) return std::nullopt;
   process.kind = *kind;
   process.unit = service.file;
+  process.unit_files = std::move(service.files);
   process.folder = "/";
   process.environment = std::move(service.environment);
   return process;

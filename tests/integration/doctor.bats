@@ -178,6 +178,10 @@ containerd_toml() {
     in_host rm -r /etc/systemd/system/service.d
     put /etc/systemd/system/second.service <<<$'[Service]\nExecStart=/bin/sh -c "mkdir -p /run/x && exec /usr/sbin/dockerd --config-file /opt/second.json"'
     bypass docker-runtime-registered "runtime 'hidden'" /opt/second.json second.service
+    in_host rm /etc/systemd/system/second.service
+    put /etc/default/second 666 </dev/null
+    put /etc/systemd/system/docker.service.d/second.conf 622 <<<$'[Service]\nEnvironmentFile=-/etc/default/second'
+    bypass docker-config-changeable /etc/default/second second.conf 0666 0622
 }
 
 # --- containerd --------------------------------------------------------------------------------------------------------
