@@ -71,6 +71,7 @@ std::vector<std::pair<std::string, std::string>> drop_ins(const std::string& fol
   }
   std::sort(paths.begin(), paths.end());
   std::vector<std::pair<std::string, std::string>> files;
+  files.reserve(paths.size());
   for (const std::string& path : paths) files.emplace_back(path, read_text(path).value_or(""));
   return files;
 }
