@@ -48,6 +48,7 @@ std::vector<std::string> configurable_engines() {
 }
 
 int configure(const ConfigureOptions& options) {
+  if (!options.dry_run) require_root();
   const engines::Wish wish = wish_of(options);
   for (const Engine& engine : known) {
     if (options.engine != engine.name) continue;

@@ -32,6 +32,9 @@ constexpr const char* default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/
 // The folders of a PATH; of the default one if it is empty.
 std::vector<std::string> folders_of(const std::string& path);
 
+// Whether a program of this name is one of the two containerd shims that call runc, or what they are told to.
+bool is_runc_shim(std::string_view name);
+
 // Whether only root can change the program at `path`, and it runs with no more rights than its caller's. `id` is how
 // findings begin, "shim" or "runtime", and `what` what they call it.
 void check_program(const std::string& id, const std::string& what, const std::string& path, Diagnosis& diagnosis);

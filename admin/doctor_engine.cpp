@@ -114,9 +114,10 @@ std::string reload_command(Kind kind) {
 }
 
 void judge(const engines::Registration& registration, const Engine& engine) {
-  const bool runc_type = registration.path.starts_with("io.containerd.runc.");
-  if (const std::string program = shim_program(registration.path); !program.empty() && !runc_type) {
-    judge_containerd_shim(registration, program, engine);
+  const std::string of_type = shim_program(registration.path);
+  const bool runc_type = is_runc_shim(of_type);
+  if (!of_type.empty() && !runc_type) {
+    judge_containerd_shim(registration, of_type, engine);
     return;
   }
   if (fs::path(registration.path).filename().string().starts_with("containerd-shim")) {

@@ -75,7 +75,7 @@ std::vector<Process> idle_engines(const std::vector<Process>& known) {
   return idle;
 }
 
-// k3s, RKE2 and MicroK8s have a containerd of their own.
+// k3s, RKE2, k0s and MicroK8s have a containerd of their own.
 void add_distributions(const std::vector<Process>& known, std::vector<Process>& idle) {
   struct Distribution {
     const char *config, *program;
@@ -84,6 +84,7 @@ void add_distributions(const std::vector<Process>& known, std::vector<Process>& 
        {Distribution{"/var/lib/rancher/k3s/agent/etc/containerd/config.toml",
                      "/var/lib/rancher/k3s/data/current/bin/containerd"},
         Distribution{"/var/lib/rancher/rke2/agent/etc/containerd/config.toml", "/var/lib/rancher/rke2/bin/containerd"},
+        Distribution{"/etc/k0s/containerd.toml", "/var/lib/k0s/bin/containerd"},
         Distribution{"/var/snap/microk8s/current/args/containerd.toml", "/snap/microk8s/current/bin/containerd"}}) {
     if (!exists(one.config)) continue;
     const bool runs = std::any_of(known.begin(), known.end(), [&](const Process& process) {
@@ -190,6 +191,7 @@ std::set<std::string> check_engines(Diagnosis& diagnosis) {
   }
   std::vector<Process> known = running, idle;
   for (Process& unit : engines::engine_units()) {
+    check_files(unit.unit_files, {unit, words_for(unit), {}, diagnosis});
     if (!runs_already(unit, running)) idle.push_back(unit);
     known.push_back(std::move(unit));
   }

@@ -36,26 +36,48 @@ std::string place_of(const config::Exception& exception) {
   return exception.file + ":" + std::to_string(exception.line);
 }
 
-// Whether a container that nobody thought of when the exception was written is excepted: one of random names.
-bool matches_anything(const config::Exception& exception) {
-  constexpr std::array<std::string_view, 2> strangers = {"zq7xkw", "0b-vj3"};
-  return std::all_of(strangers.begin(), strangers.end(), [&](std::string_view stranger) {
-    const std::string name(stranger);
+// Whether a container that nobody thought of when the exception was written is excepted: one of a random name and id,
+// with its bundle somewhere or, before and behind the id, where engines have theirs.
+bool matches_strangers(const config::Exception& exception, std::string_view before, std::string_view behind) {
+  struct Stranger {
+    const char *name, *id;
+  };
+  constexpr std::array strangers = {
+      Stranger{"zq7xkw", "4f5c83a1b0de7f2968c41d5e0a93b7764f5c83a1b0de7f2968c41d5e0a93b776"},
+      Stranger{"0b-vj3", "c02e9d47516ab8f3e1905b7c2d6a48f0c02e9d47516ab8f3e1905b7c2d6a48f0"}};
+  return std::all_of(strangers.begin(), strangers.end(), [&](const Stranger& stranger) {
+    const std::string name(stranger.name), id(stranger.id);
     config::Container container;
-    container.attributes = {{"id", name},
-                            {"bundle", "/run/" + name + "/" + name},
-                            {"name", name},
-                            {"image", name + ".example.com/" + name + ":" + name},
-                            {"image_id", "sha256:" + name},
-                            {"namespace", name},
-                            {"pod", name},
-                            {"container", name}};
+    container.attributes = {
+        {"id", id},
+        {"bundle", before.empty() ? "/run/" + name + "/" + name : std::string(before) + id + std::string(behind)},
+        {"name", name},
+        {"image", name + ".example.com/" + name + ":" + name},
+        {"image_id", "sha256:" + name},
+        {"namespace", name},
+        {"pod", name},
+        {"container", name}};
     for (const auto& [label, globs] : exception.labels) container.labels[label] = name;
     return std::any_of(exception.engines.begin(), exception.engines.end(), [&](host::Engine engine) {
       container.engine = engine;
       return exception.matches(container);
     });
   });
+}
+
+bool matches_anything(const config::Exception& exception) {
+  struct Place {
+    const char *before, *behind;
+  };
+  constexpr std::array places = {Place{"", ""},
+                                 Place{"/run/containerd/io.containerd.runtime.v2.task/moby/", ""},
+                                 Place{"/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/", ""},
+                                 Place{"/run/containerd/io.containerd.runtime.v2.task/k8s.io/", ""},
+                                 Place{"/run/containerd/io.containerd.runtime.v2.task/default/", ""},
+                                 Place{"/run/containers/storage/overlay-containers/", "/userdata"},
+                                 Place{"/var/lib/containers/storage/overlay-containers/", "/userdata"}};
+  return std::any_of(places.begin(), places.end(),
+                     [&](const Place& place) { return matches_strangers(exception, place.before, place.behind); });
 }
 
 // Why a line could not be written into the file; empty if it could.
@@ -96,6 +118,12 @@ void check_settings(const std::string& settings, const shim::Policy& policy, Dia
     diagnosis.add("mode-audit", Severity::critical, "the settings " + host::quoted(settings),
                   settings + R"(: "mode" is "audit": everything runs, and what should be refused is only recorded)",
                   R"(set "mode" to "enforce": )" + edit(settings));
+  if (now.runtime_options.contains("--config"))
+    diagnosis.add("option-unjudged", Severity::critical, "the settings " + host::quoted(settings),
+                  settings +
+                      ": \"runtime_options\" has \"--config\", by which crun takes another file than the "
+                      "config.json that is judged",
+                  "take it out: " + edit(settings));
   for (std::size_t at = 0; at < config::exposure_names.size(); ++at) {
     if (now.actions[at] >= config::Settings().actions[at]) continue;  // allow, warn, refuse
     const bool refused = config::Settings().actions[at] == config::Action::refuse;

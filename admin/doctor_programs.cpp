@@ -12,6 +12,7 @@
 #include "admin/doctor_checks.h"
 #include "admin/doctor_runtime.h"
 #include "engines/files.h"
+#include "engines/hard_mode.h"
 #include "host/engine.h"
 #include "host/error.h"
 #include "host/hard_mode.h"
@@ -51,8 +52,12 @@ std::vector<Program> programs_in(const std::string& folder) {
   return programs;
 }
 
-bool is_containerd_shim(std::string_view name) {
-  return name.starts_with("containerd-shim-") && !name.starts_with("containerd-shim-runc-");
+// A containerd shim that need not call the runtime: any but runc's own two.
+bool is_containerd_shim(std::string_view name) { return name.starts_with("containerd-shim-") && !is_runc_shim(name); }
+
+// What calls the runtime for an engine: whoever changes it has what he likes called.
+bool calls_runtimes(std::string_view name) {
+  return name.starts_with("containerd-shim") || name == "conmon" || name == "conmonrs" || name == "buildah";
 }
 
 bool sounds_like_runtime(std::string_view name) {
@@ -85,6 +90,10 @@ std::string target_shown(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_runc_shim(std::string_view name) {
+  return name == "containerd-shim-runc-v1" || name == "containerd-shim-runc-v2";
+}
 
 std::vector<std::string> folders_of(const std::string& path) {
   const std::string text = path.empty() ? default_path : path;
@@ -140,6 +149,7 @@ void check_copies(const std::vector<std::string>& places, const std::set<std::st
         check_program("runtime", "the runtime", program.path, diagnosis);
         continue;
       }
+      if (calls_runtimes(program.name)) check_program("engine", "what calls runtimes,", program.path, diagnosis);
       const bool named_so = program.name.starts_with(shim_name);
       if (!named_so && !sounds_like_runtime(program.name)) continue;
       if (!host::is_shim(program.path)) continue;
@@ -200,7 +210,14 @@ void check_hard_mode(const std::string& list, Diagnosis& diagnosis) {
     const std::size_t end = std::min(paths.find('\n', at), paths.size());
     const std::string path = paths.substr(at, end - at);
     at = end + 1;
-    if (path.empty() || host::is_shim(path)) continue;
+    if (path.empty()) continue;
+    if (host::is_shim(path)) {
+      if (engines::upgrade_undoes(path))
+        diagnosis.add("hard-mode-undiverted", Severity::warning, "hard mode of " + host::quoted(path),
+                      "dpkg owns " + host::quoted(path) + " and does not divert it: the next upgrade undoes hard mode",
+                      "ipcguard harden");
+      continue;
+    }
     const bool there = access(path.c_str(), F_OK) == 0;
     diagnosis.add("hard-mode-undone", there ? Severity::critical : Severity::warning,
                   "hard mode of " + host::quoted(path),

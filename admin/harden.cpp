@@ -9,6 +9,7 @@
 namespace admin {
 
 int harden(const HardenOptions& options) {
+  if (!options.dry_run) require_root();
   engines::HardMode mode(shim_or_installed(options.runtime, !options.remove), options.dry_run);
   const auto paths = options.paths.empty() ? mode.paths() : options.paths;
   if (paths.empty() && !options.remove) {

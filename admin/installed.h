@@ -1,4 +1,4 @@
-// Where the shim is that commands register or copy.
+// What the commands have in common that register the shim or copy it.
 #pragma once
 
 #include <string>
@@ -6,7 +6,10 @@
 namespace admin {
 
 // `path` or, where that is empty, the shim that was installed with this program. Throws host::Error (invalid_config)
-// if it `must_exist` and no program is there.
+// if it `must_exist` and no shim is there.
 std::string shim_or_installed(const std::string& path, bool must_exist);
+
+// Throws host::Error (unverifiable) for anybody else.
+void require_root();
 
 }  // namespace admin

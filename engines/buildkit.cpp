@@ -16,6 +16,9 @@ BuildkitWorkers buildkit_workers(const std::vector<std::string>& arguments, cons
   const std::string config = buildkit_config_of(arguments, folder);
   const Text text = read_text(config);
   const toml::table table = text ? parse_toml(*text, config) : toml::table();
+  refuse_folded(table, config,
+                {"worker.oci.binary", "worker.oci.enabled", "worker.containerd.runtime.name",
+                 "worker.containerd.runtime.options.BinaryName"});
   const auto said = [&](const auto& node) { return node.template value<std::string>().value_or(std::string()); };
 
   BuildkitWorkers workers;

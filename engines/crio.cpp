@@ -38,6 +38,7 @@ Config merged(const Layers& layers) {
   Config config;
   for (const auto& [path, text] : layers) {
     const toml::table table = parse_toml(text, path);
+    refuse_folded(table, path, {"crio.runtime.default_runtime", "crio.runtime.runtimes.*.runtime_path"});
     const auto runtime = table["crio"]["runtime"];
     if (const auto name = runtime["default_runtime"].value<std::string>()) {
       config.default_runtime = *name;

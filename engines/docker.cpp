@@ -1,7 +1,9 @@
 #include "engines/docker.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "engines/behind.h"
 #include "engines/docker_reload.h"
@@ -11,6 +13,7 @@
 #include "engines/program.h"
 #include "host/error.h"
 #include "host/text.h"
+#include "oci/strict_json.h"
 
 namespace engines {
 
@@ -24,13 +27,27 @@ host::Error fault(const std::string& place, const std::string& why) {
   return {host::ErrorKind::invalid_config, place + ": " + why};
 }
 
+// dockerd takes "Path" for "path" too, the last one of them if there are several (Go, encoding/json).
+void refuse_folded(const Json& object, std::initializer_list<std::string_view> fields, const std::string& place) {
+  for (const auto& [key, value] : object.items())
+    for (const std::string_view field : fields)
+      if (key != field && oci::folds_to(key, field))
+        throw fault(place, "dockerd takes the key " + host::quoted(key) + " for \"" + std::string(field) +
+                               "\": write it that way, once");
+}
+
 // The runtimes in a daemon.json; an empty object where there are none.
 Json runtimes_in(const JsonText& file) {
   Json runtimes = file.at({"runtimes"});
   if (runtimes.is_discarded() || runtimes.is_null()) return Json::object();
   if (!runtimes.is_object()) throw fault(file.place({"runtimes"}), "\"runtimes\" is not an object");
-  for (const auto& [name, runtime] : runtimes.items())
-    if (!runtime.is_object()) throw fault(file.place({"runtimes", name}), "the runtime is not an object");
+  for (const auto& [name, runtime] : runtimes.items()) {
+    const std::string place = file.place({"runtimes", name});
+    if (!runtime.is_object()) throw fault(place, "the runtime is not an object");
+    refuse_folded(runtime, {"path", "runtimeType", "options"}, place);
+    if (const auto options = runtime.find("options"); options != runtime.end() && options->is_object())
+      refuse_folded(*options, {"BinaryName"}, place);
+  }
   return runtimes;
 }
 

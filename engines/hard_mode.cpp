@@ -84,6 +84,8 @@ void require_runtime(const std::string& path) {
 
 }  // namespace
 
+bool upgrade_undoes(const std::string& path) { return dpkg_place(path) == path && owned_by_dpkg(path); }
+
 HardMode::HardMode(std::string shim, bool dry_run, const std::string& folder)
     : shim_(std::move(shim)), list_(folder + "/hardened"), dry_run_(dry_run) {
   if (!dry_run_) {
@@ -130,12 +132,13 @@ void HardMode::remember(const std::string& path, bool hardened) {
 Notes HardMode::put(const std::string& path) {
   notes_.clear();
   const std::string at = resolved(path), kept = host::kept_path(at);
+  if (at.find('\n') != std::string::npos) throw fault(host::quoted(at), "a path with a line break cannot be recorded");
   if (at.ends_with(host::kept_suffix)) throw fault(at, "this is where a runtime is kept: name the place beside it");
   const bool copied = host::is_shim(at);
   if (copied && !there(kept))
     throw fault(at, "the shim is there, but no runtime beside it as " + kept +
                         ": install the runtime again, or give the place up with --remove");
-  require_runtime(copied || !there(at) ? kept : at);
+  require_runtime(there(kept) && (copied || !there(at)) ? kept : at);
   const std::string place = dpkg_place(at);
   if (place != at && place != kept) throw fault(at, "dpkg already diverts it to " + place);
 

@@ -10,6 +10,9 @@
 
 namespace engines {
 
+// Whether dpkg would put the next version of a hardened runtime in the place of the shim at `path`.
+bool upgrade_undoes(const std::string& path);
+
 class HardMode {
  public:
   // `shim` is the program that copies are made of. With `dry_run` nothing is changed, and the notes tell what would be.

@@ -66,6 +66,9 @@ Config merged(const Layers& layers) {
   Config config;
   for (const auto& [path, text] : layers) {
     const toml::table table = parse_toml(text, path);
+    refuse_folded(
+        table, path,
+        {"engine.runtime", "engine.runtimes", "engine.runtime_supports_json", std::string("engine.") + nocgroups_key});
     const auto engine = table["engine"];
     if (const auto name = engine["runtime"].value<std::string>(); name && !name->empty()) {
       config.runtime = *name;

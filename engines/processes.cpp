@@ -89,6 +89,15 @@ uid_t effective_user(const std::string& status) {
   return static_cast<uid_t>(std::strtoul(end, nullptr, 10));
 }
 
+// Whether the process has root's privileges on this host, whoever it runs as.
+bool is_privileged(const std::string& folder, const std::string& status) {
+  constexpr unsigned long long sys_admin = 1ULL << 21U;  // linux/capability.h, CAP_SYS_ADMIN
+  const std::size_t line = status.find("\nCapEff:");
+  if (line == std::string::npos || (std::strtoull(status.c_str() + line + 8, nullptr, 16) & sys_admin) == 0)
+    return false;
+  return host::namespace_at(folder + "/ns/user") == host::own_namespace("user");
+}
+
 // Whether what it shares as "the host's" is not ours: an engine in a container.
 bool is_contained(const std::string& folder) {
   const auto theirs = host::namespace_at(folder + "/ns/ipc"), ours = host::own_namespace("ipc");
@@ -177,7 +186,8 @@ Processes engine_processes(const std::string& proc) {
     const auto kind = kind_of_process(process, without_suffix(whole(at + "/comm"), "\n"), at + "/exe");
     if (!kind) continue;
     process.kind = *kind;
-    process.uid = effective_user(whole(at + "/status"));
+    const std::string status = whole(at + "/status");
+    process.uid = is_privileged(at, status) ? 0 : effective_user(status);
     process.folder = link_at(at + "/cwd");
     for (const std::string& word : split_at_nul(whole(at + "/environ")))
       if (const std::size_t equals = word.find('='); equals != std::string::npos)

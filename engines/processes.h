@@ -17,12 +17,13 @@ std::string_view name_of(Kind kind);
 
 struct Process {
   Kind kind = Kind::docker;
-  pid_t pid = -1;                      // -1: it does not run, `unit` would start it
-  std::string unit;                    // the file that says how; empty if it runs, or nothing says so
-  uid_t uid = 0;                       // the effective one
-  std::string program;                 // what it was started from, as it sees it; " (deleted)" is cut off
-  std::string folder;                  // that it works in
-  std::vector<std::string> arguments;  // the first is its name
+  pid_t pid = -1;                       // -1: it does not run, `unit` would start it
+  std::string unit;                     // the file that says how; empty if it runs, or nothing says so
+  std::vector<std::string> unit_files;  // it, its drop-ins and files of environment variables
+  uid_t uid = 0;                        // the effective one; 0 as well where it has root's privileges on this host
+  std::string program;                  // what it was started from, as it sees it; " (deleted)" is cut off
+  std::string folder;                   // that it works in
+  std::vector<std::string> arguments;   // the first is its name
   std::map<std::string, std::string> environment;
   bool readable = true;      // false: its environment could not be read
   std::int64_t started = 0;  // nanoseconds since the epoch, to a tick of the clock (10 ms)

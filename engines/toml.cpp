@@ -7,6 +7,7 @@
 #include "engines/files.h"
 #include "host/error.h"
 #include "host/text.h"
+#include "oci/strict_json.h"
 
 namespace engines {
 
@@ -35,6 +36,22 @@ toml::table parse_toml(std::string_view text, const std::string& name) {
   }
 }
 
+void refuse_folded(const toml::table& table, const std::string& name, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    const std::size_t dot = std::min(key.find('.'), key.size());
+    const std::string first = key.substr(0, dot), rest = key.substr(std::min(dot + 1, key.size()));
+    for (const auto& [at, value] : table) {
+      const std::string there(at.str());
+      if (there != first && first != "*" && oci::folds_to(there, first))
+        throw host::Error(host::ErrorKind::invalid_config, name + ":" + std::to_string(value.source().begin.line) +
+                                                               ": the key " + host::quoted(there) + " is read as \"" +
+                                                               first + "\": write it that way, once");
+      if ((there == first || first == "*") && !rest.empty() && value.is_table())
+        refuse_folded(*value.as_table(), name, {rest});
+    }
+  }
+}
+
 std::string toml_text(const toml::table& table) {
   constexpr auto flags = toml::toml_formatter::default_flags & ~toml::format_flags::allow_literal_strings &
                          ~toml::format_flags::indentation;
@@ -54,6 +71,7 @@ std::vector<std::pair<std::string, std::string>> drop_ins(const std::string& fol
   }
   std::sort(paths.begin(), paths.end());
   std::vector<std::pair<std::string, std::string>> files;
+  files.reserve(paths.size());
   for (const std::string& path : paths) files.emplace_back(path, read_text(path).value_or(""));
   return files;
 }

@@ -21,6 +21,10 @@ inline constexpr toml::format_flags plain_strings =
 // The text of the file `name`. Throws Error (invalid_config), with line and column.
 toml::table parse_toml(std::string_view text, const std::string& name);
 
+// Throws Error where a key of the file `name` is one of `keys` ("a.b", "a.*.b") but for its case: Go's decoders read it
+// all the same, and which of several counts is left to chance.
+void refuse_folded(const toml::table& table, const std::string& name, const std::vector<std::string>& keys);
+
 // As a program writes it: sub-tables not indented, texts in double quotes.
 std::string toml_text(const toml::table& table);
 

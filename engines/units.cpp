@@ -1,6 +1,7 @@
 #include "engines/units.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -62,8 +63,7 @@ void set_variable(const std::string& word, Environment& environment) {
     environment[word.substr(0, equals)] = word.substr(equals + 1);
 }
 
-void read_environment_file(std::string path, Environment& environment) {
-  if (path.starts_with('-')) path.erase(0, 1);
+void read_environment_file(const std::string& path, Environment& environment) {
   for_each_setting(text_of(path), false, [&](const std::string& name, const std::string& value) {
     const auto words = unit_words(value);
     std::string joined;
@@ -75,9 +75,11 @@ void read_environment_file(std::string path, Environment& environment) {
 struct Service {
   std::string command, file;  // the command, and the file that it stands in
   Environment environment;
+  std::vector<std::string> files;  // all that were read
 };
 
 void read_service(const std::string& path, Service& into) {
+  into.files.push_back(path);
   for_each_setting(text_of(path), true, [&](const std::string& key, const std::string& value) {
     if (key == "ExecStart") {  // services that engines have start one command; an empty value takes it back
       into.command = value;
@@ -86,7 +88,9 @@ void read_service(const std::string& path, Service& into) {
       if (value.empty()) into.environment.clear();
       for (const std::string& word : unit_words(value)) set_variable(word, into.environment);
     } else if (key == "EnvironmentFile") {
-      read_environment_file(value, into.environment);
+      const std::string file = value.substr(value.starts_with('-') ? 1 : 0);
+      if (file.starts_with('/')) into.files.push_back(file);
+      read_environment_file(file, into.environment);
     }
   });
 }
@@ -115,6 +119,23 @@ std::vector<std::string> expanded(const std::vector<std::string>& words, const E
   return out;
 }
 
+// "/usr/bin/env dockerd …", "sh -c 'exec dockerd …'": from the engine's name on, where one is started that way.
+std::vector<std::string> without_launcher(std::vector<std::string> words) {
+  constexpr std::array<std::string_view, 9> launchers = {"env",  "sh",     "bash",    "dash", "nice",
+                                                         "exec", "ionice", "taskset", "chrt"};
+  const std::string first = words.empty() ? std::string() : fs::path(words.front()).filename().string();
+  if (std::find(launchers.begin(), launchers.end(), first) == launchers.end()) return words;
+  std::vector<std::string> parts;
+  for (const std::string& word : words)
+    for (std::string& part : unit_words(word)) parts.push_back(std::move(part));
+  const auto engine = std::find_if(parts.begin(), parts.end(), [](const std::string& part) {
+    const fs::path path(part);
+    const bool program = part.find('/') == std::string::npos || path.parent_path().string().ends_with("bin");
+    return program && kind_of(path.filename().string()).has_value();
+  });
+  return engine == parts.end() ? words : std::vector<std::string>(engine, parts.end());
+}
+
 // The names of a folder's entries that end so.
 std::set<std::string> names_in(const std::string& folder, std::string_view suffix) {
   std::set<std::string> names;
@@ -135,21 +156,23 @@ std::optional<Process> engine_of(const std::string& unit, const std::vector<std:
     break;
   }
   std::map<std::string, std::string> drop_ins;  // by name, which is the order that they count in
-  for (const std::string& folder : folders)
-    for (const std::string& name : names_in(folder + "/" + unit + ".d", ".conf"))
-      drop_ins.emplace(name, folder + "/" + unit + ".d/" + name);
+  for (const std::string& which : {unit + ".d", std::string("service.d")})  // its own before those of every service
+    for (const std::string& folder : folders)
+      for (const std::string& name : names_in(folder + "/" + which, ".conf"))
+        drop_ins.emplace(name, folder + "/" + which + "/" + name);
   for (const auto& [name, path] : drop_ins) read_service(path, service);
 
   Process process;
   const std::size_t begin = service.command.find_first_not_of("@-:+!|");
   if (begin == std::string::npos) return std::nullopt;
-  process.arguments = expanded(unit_words(service.command.substr(begin)), service.environment);
+  process.arguments = without_launcher(expanded(unit_words(service.command.substr(begin)), service.environment));
   if (process.arguments.empty()) return std::nullopt;
   process.program = process.arguments.front();
   const auto kind = kind_of(fs::path(process.program).filename().string());
   if (!kind || !starts_engine(*kind, process.arguments)) return std::nullopt;
   process.kind = *kind;
   process.unit = service.file;
+  process.unit_files = std::move(service.files);
   process.folder = "/";
   process.environment = std::move(service.environment);
   return process;
@@ -158,8 +181,10 @@ std::optional<Process> engine_of(const std::string& unit, const std::vector<std:
 }  // namespace
 
 std::vector<std::string> unit_folders() {
-  return {"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
-          "/lib/systemd/system"};
+  return {"/etc/systemd/system.control",  // of systemctl set-property
+          "/run/systemd/system.control", "/run/systemd/transient", "/etc/systemd/system",
+          "/run/systemd/system",         "/run/systemd/generator", "/usr/local/lib/systemd/system",
+          "/usr/lib/systemd/system",     "/lib/systemd/system"};
 }
 
 std::vector<Process> engine_units(const std::vector<std::string>& folders) {

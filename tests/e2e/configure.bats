@@ -122,6 +122,9 @@ docker_guards() {
     configure docker --runtime /no/such/shim
     [ "$status" = 1 ]
     [[ $err == *"there is no program at '/no/such/shim'"* ]]
+    configure docker --runtime /bin/true
+    [ "$status" = 1 ]
+    [[ $err == *"'/bin/true' is not ipcguard-runtime"* ]]
     [ "$(snapshot)" = "$before" ]
 }
 

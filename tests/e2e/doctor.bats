@@ -170,6 +170,10 @@ reloaded() { ! in_host docker -H unix:///run/one/sock info --format '{{json .Run
     begin rootless setpriv --reuid 1000 --clear-groups /usr/local/bin/dockerd --add-runtime "raw=$RAW"
     wait_until 60 in_host sh -c 'grep -q "^dockerd$" /proc/$(cat /run/rootless/pid)/comm'
     weakness engine-rootless 'user 1000'
+    begin capable setpriv --reuid 1000 --clear-groups --inh-caps +sys_admin --ambient-caps +sys_admin /usr/local/bin/dockerd --add-runtime "raw=$RAW"
+    wait_until 60 in_host sh -c 'grep -q "^dockerd$" /proc/$(cat /run/capable/pid)/comm'
+    bypass docker-runtime-registered "runtime 'raw'" "(pid $(in_host cat /run/capable/pid))"
+    stop_all
     begin contained unshare --ipc --mount sh -c 'mount -t tmpfs shm /dev/shm; exec /usr/local/bin/dockerd --add-runtime raw=/usr/sbin/runc.unguarded'
     wait_until 60 in_host sh -c 'grep -q "^dockerd$" /proc/$(cat /run/contained/pid)/comm'
     weakness engine-contained 'in a container'

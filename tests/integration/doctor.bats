@@ -88,6 +88,9 @@ containerd_toml() {
     bypass raw-runtime-found /usr/sbin/runc 'ipcguard harden'
     finds hard-mode-undone /usr/sbin/runc
     in_host mv /run/shim-of-runc /usr/sbin/runc
+    in_host dpkg-divert --quiet --local --no-rename --remove /usr/sbin/runc
+    weakness hard-mode-undiverted /usr/sbin/runc 'ipcguard harden'
+    in_host ipcguard harden
 }
 
 # --- Docker ------------------------------------------------------------------------------------------------------------
@@ -107,12 +110,41 @@ containerd_toml() {
     weakness docker-runtime-missing /usr/bin/runc.gone
 }
 
+@test "keys that Go's decoders take in any case" {
+    local file text
+    docker_json <<<"{ \"runtimes\": { \"raw\": { \"path\": \"$GUARD\", \"Path\": \"$RAW\" } } }"
+    bypass docker-config-unreadable "takes the key 'Path'" /etc/docker/daemon.json:1:24
+    docker_json <<<"{ \"runtimes\": { \"raw\": { \"runtimeType\": \"io.containerd.runc.v2\", \"options\": { \"binaryname\": \"$RAW\" } } } }"
+    bypass docker-config-unreadable "takes the key 'binaryname'"
+    docker_json <<<'{}'
+    file=/etc/containers/containers.conf.d/x.conf
+    for text in $'[Engine]\nruntime' $'[engine]\nRuntime' $'[engine.RUNTIMES]\nraw'; do
+        put $file <<<"$text = \"$RAW\""
+        bypass podman-config-unreadable "$file:" 'write it that way'
+    done
+    in_host rm $file
+    file=/etc/crio/crio.conf.d/x.conf
+    put $file <<<$'[crio.runtime.runtimes.raw]\nRuntime_Path = "'$RAW'"'
+    bypass crio-config-unreadable "$file:2" "'Runtime_Path'"
+    in_host rm $file
+    file=/etc/buildkit/buildkitd.toml
+    put $file <<<$'[worker.OCI]\nbinary = "'$RAW'"'
+    bypass buildkit-config-unreadable "$file:1" "'OCI'"
+}
+
 @test "Docker: a containerd shim that anybody may name, registered or not" {
     put /usr/local/bin/containerd-shim-kata-v2 755 </dev/null
     bypass containerd-shim-found /usr/local/bin/containerd-shim-kata-v2
     docker_json <<<'{ "runtimes": { "kata": { "runtimeType": "io.containerd.kata.v2" } } }'
     bypass docker-runtime-registered "runtime 'kata'" /usr/local/bin/containerd-shim-kata-v2
     in_host rm /usr/local/bin/containerd-shim-kata-v2
+    docker_json <<<'{}'
+    put /usr/local/bin/containerd-shim-runc-v9 755 </dev/null
+    bypass containerd-shim-found /usr/local/bin/containerd-shim-runc-v9
+    in_host rm /usr/local/bin/containerd-shim-runc-v9
+    in_host chmod o+w /usr/bin/containerd-shim-runc-v2 /usr/bin/conmon
+    bypass engine-changeable /usr/bin/containerd-shim-runc-v2 /usr/bin/conmon
+    in_host chmod o-w /usr/bin/containerd-shim-runc-v2 /usr/bin/conmon
 }
 
 @test "Docker: a broken daemon.json, and one that others can change" {
@@ -140,6 +172,16 @@ containerd_toml() {
     bypass docker-buildkit-runtime /opt/bin/runc
     put /etc/systemd/system/docker.service.d/path.conf <<<$'[Service]\nEnvironment=DOCKER_BUILDKIT_RUNC_COMMAND='$RAW
     bypass docker-buildkit-runtime DOCKER_BUILDKIT_RUNC_COMMAND
+    in_host rm -r /etc/systemd/system/docker.service.d
+    put /etc/systemd/system/service.d/all.conf <<<$'[Service]\nEnvironment=DOCKER_BUILDKIT_RUNC_COMMAND='$RAW
+    bypass docker-buildkit-runtime DOCKER_BUILDKIT_RUNC_COMMAND
+    in_host rm -r /etc/systemd/system/service.d
+    put /etc/systemd/system/second.service <<<$'[Service]\nExecStart=/bin/sh -c "mkdir -p /run/x && exec /usr/sbin/dockerd --config-file /opt/second.json"'
+    bypass docker-runtime-registered "runtime 'hidden'" /opt/second.json second.service
+    in_host rm /etc/systemd/system/second.service
+    put /etc/default/second 666 </dev/null
+    put /etc/systemd/system/docker.service.d/second.conf 622 <<<$'[Service]\nEnvironmentFile=-/etc/default/second'
+    bypass docker-config-changeable /etc/default/second second.conf 0666 0622
 }
 
 # --- containerd --------------------------------------------------------------------------------------------------------
@@ -300,6 +342,8 @@ containerd_toml() {
     bypass exposure-not-refused foreign-ipc
     settings '.exposures = { "host-proc": "allow" }'
     weakness exposure-not-refused host-proc
+    settings '.runtime_options = { "--config": "value" }'
+    bypass option-unjudged --config
     settings '.mode = "enforced"'
     weakness settings-broken enforced
     settings .
@@ -321,7 +365,8 @@ containerd_toml() {
     weakness exception-expired test-exception old.json:
     rm "$POLICY/allowlist.d/old.json"
     local condition
-    for condition in 'name: "*"' 'image: "*/*"' 'id: ["x", "?*"]' 'labels: { team: "*" }, name: "**"' 'image_id: "sha256:*"'; do
+    for condition in 'name: "*"' 'image: "*/*"' 'id: ["x", "?*"]' 'labels: { team: "*" }, name: "**"' 'image_id: "sha256:*"' \
+        'id: ["0*", "1*", "2*", "3*", "4*", "5*", "6*", "7*", "8*", "9*", "a*", "b*", "c*", "d*", "e*", "f*"]' 'bundle: "*/moby/*"'; do
         exception all.json ".match = { engine: \"docker\", $condition }"
         bypass exception-matches-everything test-exception all.json:
     done

@@ -97,7 +97,24 @@ through() {
     [[ $status == 1 && $err == *'this is where a runtime is kept'* ]]
     harden --remove $dir/shim
     inside cmp "$SHIM" $dir/shim
+    harden "$dir/"$'a\nb'
+    [[ $status == 1 && $err == *'a path with a line break'* ]] || complain "$err"
+    harden $dir/none
+    [[ $status == 1 && $err == *"$dir/none: there is no runtime"* ]] || complain "$err"
     inside rm -r $dir
+}
+
+@test "what is no shim is put nowhere, and only root may" {
+    local option
+    harden $P
+    capture "$IPCGUARD" harden --runtime /bin/true $P
+    [[ $status == 1 && $err == *"'/bin/true' is not ipcguard-runtime"* ]] || complain "$err"
+    is_hardened $P
+    for option in '' --remove; do
+        capture setpriv --reuid 65534 --clear-groups "$IPCGUARD" harden --runtime "$SHIM" $option $P
+        [[ $status == 1 && $err == *'this is for root'* ]] || complain "$err"
+    done
+    is_hardened $P
 }
 
 @test "somebody else's diversion is respected" {
