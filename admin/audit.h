@@ -21,7 +21,7 @@ struct Control {
   std::string_view benchmark, version, number, title;
 };
 // The first is Docker's, and stands for all that is not Kubernetes.
-constexpr std::array<Control, 2> controls = {{
+inline constexpr std::array<Control, 2> controls = {{
     {"CIS Docker Benchmark", "1.6.0", "5.17", "Ensure that the host's IPC namespace is not shared"},
     {"CIS AKS Benchmark", "1.7.0", "4.2.3",
      "Minimize the admission of containers wishing to share the host IPC namespace"},

@@ -13,6 +13,7 @@
 #include "admin/doctor_runtime.h"
 #include "engines/files.h"
 #include "engines/hard_mode.h"
+#include "engines/runtime_name.h"
 #include "host/engine.h"
 #include "host/error.h"
 #include "host/hard_mode.h"
@@ -27,10 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view shim_name = "ipcguard-runtime";
-
-// What a runtime is called, alone or as a part of a name: "runc", "runc.real", "docker-runc", "crun-1.8".
-constexpr std::array<std::string_view, 12> runtime_names = {
-    "runc", "crun", "youki", "runsc", "krun", "urunc", "kata", "railcar", "sysbox", "runj", "bwrap-oci", "runhcs"};
 
 struct Program {
   std::string name, path;
@@ -58,22 +55,6 @@ bool is_containerd_shim(std::string_view name) { return name.starts_with("contai
 // What calls the runtime for an engine: whoever changes it has what he likes called.
 bool calls_runtimes(std::string_view name) {
   return name.starts_with("containerd-shim") || name == "conmon" || name == "conmonrs" || name == "buildah";
-}
-
-bool sounds_like_runtime(std::string_view name) {
-  if (name.starts_with("containerd-shim") || name.starts_with(shim_name)) return false;
-  if (name.starts_with("nvidia-container-runtime")) return !name.ends_with("-hook");
-  constexpr std::string_view breaks = "-._";
-  for (std::size_t at = 0; at <= name.size();) {
-    const std::size_t end = std::min(name.find_first_of(breaks, at), name.size());
-    const std::string_view part = name.substr(at, end - at);
-    // "runc2" as well. A sandbox's helpers have its name too, and start no containers by themselves.
-    const std::string_view word = part.substr(0, part.find_last_not_of("0123456789") + 1);
-    if (word == "kata" || word == "sysbox") return name == "kata-runtime" || name == "sysbox-runc";
-    if (std::find(runtime_names.begin(), runtime_names.end(), word) != runtime_names.end()) return true;
-    at = end + 1;
-  }
-  return false;
 }
 
 bool same_bytes(const std::string& one, const std::string& other) {
@@ -151,7 +132,7 @@ void check_copies(const std::vector<std::string>& places, const std::set<std::st
       }
       if (calls_runtimes(program.name)) check_program("engine", "what calls runtimes,", program.path, diagnosis);
       const bool named_so = program.name.starts_with(shim_name);
-      if (!named_so && !sounds_like_runtime(program.name)) continue;
+      if (!named_so && !engines::sounds_like_runtime(program.name)) continue;
       if (!host::is_shim(program.path)) continue;
       const std::string subject = "the shim at " + host::quoted(program.path);
       diagnosis.examined.push_back(subject + target_shown(program.path));
@@ -191,8 +172,8 @@ void check_raw_runtimes(const std::set<std::string>& folders, Severity severity,
       }
       const auto original = kept.find(program.size);
       const bool copy =
-          !sounds_like_runtime(program.name) && original != kept.end() && same_bytes(original->second, path);
-      if (!copy && !sounds_like_runtime(program.name)) continue;
+          !engines::sounds_like_runtime(program.name) && original != kept.end() && same_bytes(original->second, path);
+      if (!copy && !engines::sounds_like_runtime(program.name)) continue;
       const RuntimeProgram runtime = runtime_program(path, folders_of({}));
       if (runtime.guarded) continue;
       const std::string target = host::without_links(path);

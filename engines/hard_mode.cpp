@@ -12,6 +12,7 @@
 
 #include "engines/files.h"
 #include "engines/program.h"
+#include "engines/runtime_name.h"
 #include "host/engine.h"
 #include "host/error.h"
 #include "host/hard_mode.h"
@@ -141,6 +142,8 @@ Notes HardMode::put(const std::string& path) {
   require_runtime(there(kept) && (copied || !there(at)) ? kept : at);
   const std::string place = dpkg_place(at);
   if (place != at && place != kept) throw fault(at, "dpkg already diverts it to " + place);
+  if (!copied && !there(kept) && !sounds_like_runtime(at.substr(at.rfind('/') + 1)))
+    throw fault(at, "it is not called like an OCI runtime (runc, crun, youki), and the shim would answer in its place");
 
   remember(at, true);
   // First the kept one and then the copy: whatever breaks off, there is something to run.

@@ -84,15 +84,16 @@ through() {
 
 @test "what is no runtime, or not safe to keep, is left as it is, the others are not" {
     local dir=/usr/local/bin/odd
-    inside sh -ec "mkdir $dir; cd $dir; mkdir folder; cp $P theirs; chown 65534 theirs; cp $P loose; chmod 757 loose; cp $SHIM shim"
-    harden $dir/none $dir/folder $dir/theirs $dir/loose $dir/shim $P
+    inside sh -ec "mkdir $dir; cd $dir; mkdir folder; cp $P theirs; chown 65534 theirs; cp $P loose; chmod 757 loose; cp $SHIM shim; cp $P sh"
+    harden $dir/none $dir/folder $dir/theirs $dir/loose $dir/shim $dir/sh $P
     [ "$status" = 1 ]
-    [ "$(grep -c '^ipcguard: ' <<<"$err")" = 5 ] || complain "$err"
+    [ "$(grep -c '^ipcguard: ' <<<"$err")" = 6 ] || complain "$err"
     [[ $err == *"$dir/theirs: it belongs to user 65534: chown root it"* ]]
     [[ $err == *"$dir/loose: others may write to it: chmod go-w it"* ]]
     [[ $err == *"$dir/shim: the shim is there, but no runtime beside it"* ]]
+    [[ $err == *"$dir/sh: it is not called like an OCI runtime"* ]]
     is_hardened $P
-    [ "$(inside ls $dir | xargs)" = 'folder loose shim theirs' ]
+    [ "$(inside ls $dir | xargs)" = 'folder loose sh shim theirs' ]
     harden $U
     [[ $status == 1 && $err == *'this is where a runtime is kept'* ]]
     harden --remove $dir/shim
