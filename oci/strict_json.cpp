@@ -273,8 +273,8 @@ void read_strictly(std::string_view document, const Shape& shape, Listener& list
     throw ambiguous("there is a NUL byte at " + position(document, nul + 1));
   if (document.starts_with("\xEF\xBB\xBF")) throw ambiguous("it begins with a byte order mark");
   Reader reader(document, shape, listener);
-  auto bytes = nlohmann::detail::input_adapter(document.begin(), document.end());
-  nlohmann::detail::parser<Json, decltype(bytes)> parser(std::move(bytes), nullptr, true, /*ignore_comments=*/false);
+  const auto bytes = [&] { return nlohmann::detail::input_adapter(document.begin(), document.end()); };
+  nlohmann::detail::parser<Json, decltype(bytes())> parser(bytes(), nullptr, true, /*ignore_comments=*/false);
   parser.sax_parse(&reader, /*strict=*/true);
 }
 
