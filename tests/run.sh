@@ -8,8 +8,8 @@ packages=(
   g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libmd-dev catch2
   bats jq valgrind libxml2-utils busybox-static runc crun containerd docker.io docker-compose podman buildah uidmap util-linux bsdutils procps
   strace python3 man-db rpm ansible-core python3-apt
-  # The peers' own suites.
-  gawk golang-go golang-github-containerd-console-dev golang-github-urfave-cli-dev golang-github-seccomp-libseccomp-golang-dev
+  # The peers' own suites, which dpkg-dev unpacks.
+  dpkg-dev gawk golang-go golang-github-containerd-console-dev golang-github-urfave-cli-dev golang-github-seccomp-libseccomp-golang-dev
   golang-github-opencontainers-specs-dev golang-golang-x-sys-dev golang-github-cyphar-filepath-securejoin-dev golang-github-sirupsen-logrus-dev
 )
 # Other packages than Debian's may have brought them.
