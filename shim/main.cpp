@@ -127,7 +127,8 @@ int main(int argc, char** argv) {
     // What is plain without the options that the settings declare does not wait for those.
     call = read_command_line(words, {});
     if ((!call.creates && !call.starts) || !call.ambiguity.empty())
-      call = read_command_line(words, policy.settings().runtime_options);
+      if (const auto& declared = policy.settings().runtime_options; !declared.empty())
+        call = read_command_line(words, declared);
     if ((call.gated() || !call.words.empty()) && !admit(errand, policy)) return 1;
     become_runtime(errand.runtime(policy), words);
   } catch (const std::exception& error) {
