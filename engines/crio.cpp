@@ -17,8 +17,6 @@ namespace engines {
 
 namespace {
 
-using Layers = std::vector<std::pair<std::string, std::string>>;  // path and text of each file
-
 struct Config {
   std::string default_runtime, default_where;  // empty: the built-in one
   struct Runtime {
@@ -154,11 +152,7 @@ Text put(const Text& now, const std::string& path, const Wish& wish, const std::
   runtime.insert("runtimes", toml::table{{wish.name, table_of(config, standard, shim)}});
   std::string made =
       put_block(text, "crio", toml_text(toml::table{{"crio", toml::table{{"runtime", std::move(runtime)}}}}));
-  const std::string folder = crio_files(wish.root).drop_ins + "/";
-  const auto after = std::find_if(layers.begin(), layers.end(), [&](const auto& layer) {
-    return layer.first > path && layer.first.compare(0, folder.size(), folder) == 0;
-  });
-  layers.insert(after, {path, made});
+  insert_drop_in(layers, crio_files(wish.root).drop_ins, path, made);
   must_hold(merged(layers), wish, make_default, path);
   return made;
 }

@@ -17,8 +17,6 @@ namespace engines {
 namespace {
 
 using Texts = std::vector<std::string>;
-using Layer = std::pair<std::string, std::string>;  // path and text of a file
-using Layers = std::vector<Layer>;
 
 // The order in which Podman looks for a runtime of its own (containers/common, pkg/config, findRuntime), and the others
 // that it knows by name.
@@ -93,7 +91,7 @@ Layers layers_of(const std::string& root) {
   Layers layers;
   for (const char* path : {"/usr/share/containers/containers.conf", "/etc/containers/containers.conf"})
     if (Text text = read_text(root + path)) layers.emplace_back(root + path, std::move(*text));
-  for (Layer& layer : drop_ins(folder(root), ".conf")) layers.push_back(std::move(layer));
+  for (auto& layer : drop_ins(folder(root), ".conf")) layers.push_back(std::move(layer));
   return layers;
 }
 
@@ -154,7 +152,8 @@ void must_hold(const Config& config, const Wish& wish, bool make_default, const 
 // Without the file at `path`, which is ours.
 Layers others_of(const std::string& root, const std::string& path) {
   Layers layers = layers_of(root);
-  layers.erase(std::remove_if(layers.begin(), layers.end(), [&](const Layer& layer) { return layer.first == path; }),
+  layers.erase(std::remove_if(layers.begin(), layers.end(),
+                              [&](const Layers::value_type& layer) { return layer.first == path; }),
                layers.end());
   return layers;
 }
@@ -171,10 +170,7 @@ Text put(const Text& now, const std::string& path, const Wish& wish, const std::
   const std::string text = now.value_or("");
   const bool make_default = wish.make_default || parse_toml(text, path)["engine"]["runtime"].value_or("") == wish.name;
   std::string made = put_block(text, "podman", body_of(wish, shim, make_default, config));
-  const auto after = std::find_if(layers.begin(), layers.end(), [&](const Layer& layer) {
-    return layer.first > path && layer.first.compare(0, folder(wish.root).size() + 1, folder(wish.root) + "/") == 0;
-  });
-  layers.insert(after, {path, made});
+  insert_drop_in(layers, folder(wish.root), path, made);
   must_hold(merged(layers), wish, make_default, path);
   return made;
 }

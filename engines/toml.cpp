@@ -60,7 +60,7 @@ std::string toml_text(const toml::table& table) {
   return out.str();
 }
 
-std::vector<std::pair<std::string, std::string>> drop_ins(const std::string& folder, std::string_view ending) {
+Layers drop_ins(const std::string& folder, std::string_view ending) {
   std::vector<std::string> paths;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
@@ -70,7 +70,7 @@ std::vector<std::pair<std::string, std::string>> drop_ins(const std::string& fol
     if (ends && !entry.is_directory(error)) paths.push_back(path);
   }
   std::sort(paths.begin(), paths.end());
-  std::vector<std::pair<std::string, std::string>> files;
+  Layers files;
   files.reserve(paths.size());
   for (const std::string& path : paths) files.emplace_back(path, read_text(path).value_or(""));
   return files;
@@ -90,6 +90,13 @@ Text take_block(const Text& now, const Text& original) {
   rest.erase(begin, size);
   if (rest.empty() && (size > 0 || !original)) return std::nullopt;
   return rest;
+}
+
+void insert_drop_in(Layers& layers, const std::string& folder, const std::string& path, const std::string& text) {
+  const auto after = std::find_if(layers.begin(), layers.end(), [&](const Layers::value_type& layer) {
+    return layer.first > path && layer.first.starts_with(folder + "/");
+  });
+  layers.insert(after, {path, text});
 }
 
 }  // namespace engines

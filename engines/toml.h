@@ -28,12 +28,17 @@ void refuse_folded(const toml::table& table, const std::string& name, const std:
 // As a program writes it: sub-tables not indented, texts in double quotes.
 std::string toml_text(const toml::table& table);
 
-// The files, path and text, that stand in a folder of drop-ins, as engines order them: by name, byte for byte.
-std::vector<std::pair<std::string, std::string>> drop_ins(const std::string& folder, std::string_view ending);
+// Files, path and text, in the order in which an engine reads them: what a later one says holds.
+using Layers = std::vector<std::pair<std::string, std::string>>;
+
+// Those that stand in a folder of drop-ins, as engines order them: by name, byte for byte.
+Layers drop_ins(const std::string& folder, std::string_view ending);
 
 // A drop-in of our own: `body` between two marks. What stands around that in the file is not ours, and stays.
 std::string put_block(std::string_view now, const std::string& engine, const std::string& body);
 // The file without that; none where nothing is left of a file that was not there before (see Edit::take).
 Text take_block(const Text& now, const Text& original);
+// Puts the file `path` of that folder, which is not among them, where an engine would read it.
+void insert_drop_in(Layers& layers, const std::string& folder, const std::string& path, const std::string& text);
 
 }  // namespace engines
