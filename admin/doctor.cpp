@@ -14,6 +14,7 @@
 #include "admin/doctor_checks.h"
 #include "host/engine.h"
 #include "host/error.h"
+#include "host/hard_mode.h"
 #include "host/mounts.h"
 #include "host/namespaces.h"
 #include "host/text.h"
@@ -25,8 +26,6 @@ namespace {
 constexpr ino_t initial_pid_namespace = 4026531836;  // include/linux/proc_ns.h, PROC_PID_INIT_INO
 
 const std::vector<std::string> shim_places = {"/usr/local/bin/ipcguard-runtime", "/usr/bin/ipcguard-runtime"};
-
-constexpr const char* hard_mode_list = "/var/lib/ipcguard/hardened";
 
 // Where runtimes lie that are on nobody's PATH, but that engines and tools are known to be pointed at.
 const std::vector<std::string> side_folders = {"/opt/bin",
@@ -105,7 +104,7 @@ int doctor(const DoctorOptions& options) {
   std::set<std::string> beside = without_links({side_folders.begin(), side_folders.end()});
   for (const std::string& folder : folders) beside.erase(folder);
   try {
-    check_hard_mode(hard_mode_list, diagnosis);
+    check_hard_mode(host::hardened_list, diagnosis);
   } catch (const host::Error& error) {
     diagnosis.add("hard-mode-undone", Severity::critical, "hard mode", error.what(), "ipcguard harden");
   }

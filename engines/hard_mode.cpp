@@ -87,9 +87,10 @@ void require_runtime(const std::string& path) {
 
 bool upgrade_undoes(const std::string& path) { return dpkg_place(path) == path && owned_by_dpkg(path); }
 
-HardMode::HardMode(std::string shim, bool dry_run, const std::string& folder)
-    : shim_(std::move(shim)), list_(folder + "/hardened"), dry_run_(dry_run) {
+HardMode::HardMode(std::string shim, bool dry_run)
+    : shim_(std::move(shim)), list_(host::hardened_list), dry_run_(dry_run) {
   if (!dry_run_) {
+    const std::string folder = list_.substr(0, list_.rfind('/'));
     make_folders(folder);
     lock_ = host::Fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!lock_ || flock(lock_.get(), LOCK_EX) != 0) throw fault(folder, "it cannot be locked: " + host::reason(errno));

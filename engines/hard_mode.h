@@ -16,8 +16,8 @@ bool upgrade_undoes(const std::string& path);
 class HardMode {
  public:
   // `shim` is the program that copies are made of. With `dry_run` nothing is changed, and the notes tell what would be.
-  // `folder` holds the list of hardened paths; others are kept out of it until the end of this object. Throws Error.
-  HardMode(std::string shim, bool dry_run, const std::string& folder = "/var/lib/ipcguard");
+  // Others are kept from hardening until the end of this object. Throws Error.
+  HardMode(std::string shim, bool dry_run);
 
   // Hardened paths as they are recorded, and those of runc and crun on this host; without links, each once.
   std::vector<std::string> paths() const;
