@@ -53,3 +53,34 @@ hardened() {
         [ "$status" != 0 ] || complain "nobody sees $options"
     done
 }
+
+# crash CALL COUNT COMMAND…: runs it with unlimited core files in a folder it can write to, and SIGSEGV at its COUNTth system
+# call CALL; in $traced what strace saw.
+crash() {
+    mkdir -p "$BATS_TEST_TMPDIR/here"
+    cd "$BATS_TEST_TMPDIR/here"
+    capture bash -c 'ulimit -c unlimited; exec "$@"' limited \
+        strace -f -o "$BATS_TEST_TMPDIR/traced" -e trace="$1" -e inject="$1:signal=SEGV:when=$2" "${@:3}"
+    traced=$(<"$BATS_TEST_TMPDIR/traced")
+    rm -rf "$BATS_TEST_TMPDIR/here"
+    cd "$BATS_TEST_TMPDIR"
+}
+
+@test "neither the shim nor its reader leaves a core file with the bundle in it" {
+    use_runtime runc
+    next_id
+    bundle "$ID"
+    # Whether this host would keep one: its core_pattern may not, or not here.
+    crash write 1 /bin/busybox echo
+    [[ $traced == *'killed by SIGSEGV (core dumped)'* ]] || skip "core files are not kept here: core_pattern is $(</proc/sys/kernel/core_pattern)"
+
+    # The reader when it confines itself, after which the shim refuses; the shim when it has forked that.
+    crash seccomp 1 "$SHIM" --root "$ROOT" create --bundle "$(bundle_of "$ID")" "$ID"
+    [[ $traced == *'killed by SIGSEGV +++'* && $traced != *'core dumped'* ]] || complain "$traced"
+    assert_refused "$ID"
+    [[ $err == *'the sandboxed reader died (wait status 11)'* ]]
+    crash clone 1 "$SHIM" --root "$ROOT" create --bundle "$(bundle_of "$ID")" "$ID"
+    [[ $traced == *'killed by SIGSEGV +++'* && $traced != *'core dumped'* ]] || complain "$traced"
+    crash clone 1 "$IPCGUARD" check --bundle "$(bundle_of "$ID")"
+    [[ $traced == *'killed by SIGSEGV +++'* && $traced != *'core dumped'* ]] || complain "$traced"
+}
