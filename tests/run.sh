@@ -15,7 +15,7 @@ packages=(
 # Other packages than Debian's may have brought them.
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
-ci_packages=(clang-format clang-tidy shellcheck)
+ci_packages=(clang-format clang-tidy cppcheck shellcheck)
 
 die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -89,6 +89,8 @@ lint() {
   mapfile -t scripts < <(git ls-files '*.sh' '*.bash' .ci/run)
   checked clang-format clang-format --dry-run -Werror "${sources[@]}"
   checked shellcheck shellcheck "${scripts[@]}"
+  checked cppcheck cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr --std=c++20 \
+    -I . -D'ElfW(type)=Elf64_##type' host oci config shim engines admin tests/bench tests/fuzz
   checked clang-tidy tidy
 }
 
