@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "admin/usage.h"
+#include "host/sandbox.h"
 
 namespace {
 
@@ -26,6 +27,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  host::forbid_core_dumps();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

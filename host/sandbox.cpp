@@ -77,7 +77,7 @@ std::string framed_answer(const std::function<std::string()>& work) {
 [[noreturn]] void be_the_child(const std::function<std::string()>& work, int answer) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   limit(RLIMIT_CPU, max_cpu_seconds);
-  limit(RLIMIT_CORE, 0);
+  forbid_core_dumps();
 #ifndef IPCGUARD_ASAN
   limit(RLIMIT_AS, max_memory);  // AddressSanitizer reserves terabytes
 #endif
@@ -145,6 +145,8 @@ int status_of(pid_t child) {
 std::vector<pid_t> answered;  // children that were not waited for yet
 
 }  // namespace
+
+void forbid_core_dumps() { prctl(PR_SET_DUMPABLE, 0); }
 
 std::string run_sandboxed(const std::function<std::string()>& work, std::size_t max_answer,
                           const std::function<void()>& meanwhile) {

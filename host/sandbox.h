@@ -7,6 +7,11 @@
 
 namespace host {
 
+// For as long as this process holds documents, until its exec: neither it nor its children are dumped or can be traced
+// by whom the caller's uid is enough for. Not by RLIMIT_CORE, which the runtime would inherit, and which does not hold
+// where core_pattern is a pipe.
+void forbid_core_dumps();
+
 // Runs `work` in the child and returns what it returns, at most `max_answer` bytes. An Error that it throws is thrown
 // here too. A child that dies, hangs (2 s of processor, 10 s in all), needs more than 256 MiB or answers nonsense makes
 // an Error (unverifiable). `meanwhile` runs here beside it, and what it throws goes through.

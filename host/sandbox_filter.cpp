@@ -14,8 +14,9 @@
 
 namespace {
 
-// The system calls the child needs, and nothing else: everything not listed kills it. Few, since the kernel tries each
-// of its own against the filter when that is installed (seccomp_cache_prepare, kernel/seccomp.c).
+// The system calls that the child makes, each with who makes it and when; everything not listed kills it
+// (tests/unit/sandbox_filter_test.cpp tries all). Few, since the kernel tries each of its own against the filter when
+// that is installed (seccomp_cache_prepare, kernel/seccomp.c).
 bool add_rules(scmp_filter_ctx filter) {
   const auto allow = [&](int call) { return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0; };
   // Not by libseccomp's macros, which are no C++ to Clang.
@@ -24,14 +25,17 @@ bool add_rules(scmp_filter_ctx filter) {
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &equal) == 0;
   };
   bool ok = true;
-  // The answer goes to the pipe alone.
+  // be_the_child, once the work is done: the answer, to the pipe alone.
   ok = ok && allow_where(SCMP_SYS(write), 0, host::answer_fd);
+  // be_the_child, at its end: _exit.
   ok = ok && allow(SCMP_SYS(exit_group));
-  // The first throw of a program ends a pthread_once, which wakes whoever waits for it: nobody.
+  // The unwinder, at the first throw of the program: it ends a pthread_once, which wakes whoever waits for it (nobody).
   ok = ok && allow_where(SCMP_SYS(futex), 1, FUTEX_WAKE_PRIVATE);
-  // malloc: the heap by brk. Where that cannot grow malloc tries mmap, and is told that there is no memory.
+  // malloc and free, while the document is read: the heap grows and shrinks.
   ok = ok && allow(SCMP_SYS(brk));
 #ifndef IPCGUARD_ASAN
+  // malloc, where the heap may not grow (RLIMIT_AS): it tries mmap, and is told that there is no memory, so that
+  // bad_alloc says so.
   ok = ok && seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOMEM), SCMP_SYS(mmap), 0) == 0;
 #else
   // What AddressSanitizer itself does, in test builds only.

@@ -14,6 +14,7 @@
 #include "host/error.h"
 #include "host/file.h"
 #include "host/namespaces.h"
+#include "host/sandbox.h"
 #include "shim/command_line.h"
 #include "shim/create_gate.h"
 #include "shim/exec.h"
@@ -117,6 +118,7 @@ bool admit(const Errand& errand, Policy& policy) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  host::forbid_core_dumps();
   host::fill_standard_descriptors();
   Errand errand;
   Call& call = errand.call;

@@ -5,7 +5,7 @@ export LC_ALL=C
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 packages=(
-  g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libmd-dev catch2
+  g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libmd-dev catch2
   bats jq valgrind libxml2-utils busybox-static runc crun containerd docker.io docker-compose podman buildah uidmap util-linux bsdutils procps
   strace python3 man-db rpm ansible-core python3-apt
   # The peers' own suites, which dpkg-dev unpacks.
@@ -15,7 +15,7 @@ packages=(
 # Other packages than Debian's may have brought them.
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
-ci_packages=(clang-format clang-tidy shellcheck)
+ci_packages=(clang-format clang-tidy cppcheck shellcheck)
 
 die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -89,6 +89,8 @@ lint() {
   mapfile -t scripts < <(git ls-files '*.sh' '*.bash' .ci/run)
   checked clang-format clang-format --dry-run -Werror "${sources[@]}"
   checked shellcheck shellcheck "${scripts[@]}"
+  checked cppcheck cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr --std=c++20 \
+    -I . -D'ElfW(type)=Elf64_##type' host oci config shim engines admin tests/bench tests/fuzz
   checked clang-tidy tidy
 }
 

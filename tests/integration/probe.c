@@ -65,8 +65,8 @@ int main(int argc, char** argv) {
   int death_signal = -1, subreaper = -1;
   prctl(PR_GET_PDEATHSIG, &death_signal);
   prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
-  fprintf(to, "parent-death signal %d subreaper %d securebits %d keepcaps %d timer slack %d\n", death_signal, subreaper,
-          prctl(PR_GET_SECUREBITS), prctl(PR_GET_KEEPCAPS), prctl(PR_GET_TIMERSLACK));
+  fprintf(to, "parent-death signal %d subreaper %d securebits %d keepcaps %d timer slack %d dumpable %d\n", death_signal,
+          subreaper, prctl(PR_GET_SECUREBITS), prctl(PR_GET_KEEPCAPS), prctl(PR_GET_TIMERSLACK), prctl(PR_GET_DUMPABLE));
   for (int which = ITIMER_REAL; which <= ITIMER_PROF; ++which) {
     struct itimerval timer = {0};
     getitimer(which, &timer);
