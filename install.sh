@@ -16,7 +16,8 @@ readonly CONFIGURED=/var/lib/ipcguard/configured HARDENED=/var/lib/ipcguard/hard
 readonly BUILD_PACKAGES=(
   'g++ g++' 'cmake cmake' 'ninja-build ninja' 'pkg-config pkg-config' 'libseccomp-dev seccomp.h'
   'nlohmann-json3-dev nlohmann/json.hpp' 'libcli11-dev CLI/CLI.hpp' 'libtomlplusplus-dev toml++/toml.h'
-  'libmd-dev sha2.h'
+  'libspdlog-dev spdlog/spdlog.h'
+  'libfmt-dev fmt/format.h' 'libmd-dev sha2.h'
 )
 
 source_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)

@@ -2,6 +2,10 @@
 
 #include <fcntl.h>
 #include <paths.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,6 +15,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "host/fd.h"
@@ -19,6 +24,25 @@
 namespace shim {
 
 namespace {
+
+// Writes each line whole with one write(2), so that lines of shims that run at once do not mix in a file opened with
+// O_APPEND. spdlog's own file sink buffers in stdio, which cuts long lines in two.
+class LineSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit LineSink(int fd) : fd_(fd) {}
+  bool failed() const { return failed_; }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    failed_ = write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size());
+  }
+  void flush_() override {}
+
+  int fd_;
+  bool failed_ = false;
+};
 
 // While it lives, a file that has grown to RLIMIT_FSIZE makes a write fail instead of ending us; what the runtime
 // inherits is as it was.
@@ -37,12 +61,14 @@ class NoFileSizeSignal {
   struct sigaction before_ {};
 };
 
-// Whether the line could be written: whole with one write(2), so that lines of shims that run at once do not mix in a file
-// opened with O_APPEND.
-bool write_line(int fd, std::string line) {
+// Whether the line could be written.
+bool write_line(int fd, const std::string& line) {
   const NoFileSizeSignal guard;
-  line += '\n';
-  return write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  const auto sink = std::make_shared<LineSink>(fd);
+  spdlog::logger logger("ipcguard", sink);
+  logger.set_pattern("%v");
+  logger.log(spdlog::level::info, spdlog::string_view_t(line));
+  return !sink->failed();
 }
 
 // To syslog, in the form of syslog(3), which itself would wait for as long as journald does not read.

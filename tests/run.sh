@@ -5,7 +5,7 @@ export LC_ALL=C
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 packages=(
-  g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libmd-dev catch2
+  g++ cmake ninja-build pkg-config libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libmd-dev catch2
   bats jq valgrind libxml2-utils busybox-static runc crun containerd docker.io docker-compose podman buildah uidmap util-linux bsdutils procps
   strace python3 man-db rpm ansible-core python3-apt
   # The peers' own suites, which dpkg-dev unpacks.

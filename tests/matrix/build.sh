@@ -14,7 +14,7 @@ chroots=${IPCGUARD_CHROOTS:-/var/cache/ipcguard/chroots}
 # In the chroot: VARIANT.
 build() {
   local packages=(cmake ninja-build pkg-config) arch='' options=() folder
-  local libraries=(libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libmd-dev catch2)
+  local libraries=(libseccomp-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libmd-dev catch2)
   case $1 in
     *-gcc) packages+=(g++) options+=(-DCMAKE_CXX_COMPILER=g++) ;;
     *-clang) packages+=(g++ clang) options+=(-DCMAKE_CXX_COMPILER=clang++) ;;
