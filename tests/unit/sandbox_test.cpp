@@ -129,7 +129,7 @@ TEST_CASE("the child dies of what it may not do, before it is done") {
   CHECK(died(fate([&] { syscall(SYS_write, ends[1], "x", 1); })));
   CHECK(read(ends[0], &byte, 1) < 0);
   CHECK(died(fate([] { syscall(SYS_write, STDERR_FILENO, "must not be seen\n", 17); })));
-  CHECK(died(fate([&] { syscall(SYS_dup2, ends[1], 0); })));
+  CHECK(died(fate([&] { syscall(SYS_dup3, ends[1], 0, 0); })));
   CHECK(died(fate([] { syscall(SYS_unshare, 0); })));
   CHECK(died(fate([] { syscall(SYS_setuid, 0); })));
   CHECK(died(fate([] { syscall(SYS_io_uring_setup, 1, nullptr); })));
