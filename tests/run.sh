@@ -57,9 +57,9 @@ finish_suites() {
     log=$logs/$number
     printf '\n== %s ==\n' "${suites[number]}"
     cat -- "$log"
-    ok=$(grep -cE '^ok [0-9]+|Test +#[0-9]+: .* Passed ' "$log") || true
-    skip=$(grep -cE '^ok [0-9]+ .*# skip' "$log") || true
-    not_ok=$(grep -cE '^not ok [0-9]+|Test +#[0-9]+: .*\*\*\*' "$log") || true
+    ok=$(grep -cE '^ok [0-9]+|Test +#[0-9]+: .*( Passed |\*\*\*Skipped)' "$log") || true
+    skip=$(grep -cE '^ok [0-9]+ .*# skip|Test +#[0-9]+: .*\*\*\*Skipped' "$log") || true
+    not_ok=$(grep -cE '^not ok [0-9]+|Test +#[0-9]+: .*\*\*\*[^S]' "$log") || true
     ((passed += ok - skip, failed += not_ok, skipped += skip)) || true
     if [[ -e $log.status ]] || ((not_ok > 0)); then failures+=("${suites[number]}"); fi
     if ((ok + not_ok == 0)); then failures+=("${suites[number]}: it ran no test"); fi

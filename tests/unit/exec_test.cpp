@@ -50,7 +50,7 @@ TEST_CASE("of broken settings the runtimes count that could be read, and the bui
   CHECK(Setup("").named("crun") == "/usr/bin/runc");
 }
 
-TEST_CASE("the program itself is no runtime, by whatever name, link or path it is called") {
+TEST_CASE("the program itself is no runtime, by whatever name, link or path it is called", "[needs /proc/self/exe]") {
   char path[4096] = {};
   REQUIRE(readlink(self.c_str(), path, sizeof path - 1) > 0);
   const tests::TempFolder folder;

@@ -136,7 +136,8 @@ TEST_CASE("the namespace of a process that has just ended is unverifiable") {
   CHECK(ipc_at(path) == "unverifiable");
 }
 
-TEST_CASE("a namespace that is bound to a file is found there, also behind links, and after its process has ended") {
+TEST_CASE("a namespace that is bound to a file is found there, also behind links, and after its process has ended",
+          "[needs NS_GET_NSTYPE]") {
   const TempFolder folder;
   const std::string file = folder.write("ipc", ""), net = folder.write("net", ""), host_file = folder.write("host", "");
   REQUIRE(symlink("ipc", (folder / "link").c_str()) == 0);
@@ -186,7 +187,7 @@ TEST_CASE("the namespace of a process is told if it is the one that was started 
   CHECK(kind_of_failure([&] { kernel().ipc_of(-1, 0); }) == "unverifiable");
 }
 
-TEST_CASE("a process may call itself what it likes: its start time is still found") {
+TEST_CASE("a process may call itself what it likes: its start time is still found", "[needs /proc/self/stat]") {
   for (const char* name : {"a) R 1 2 3", ") (", "(", "a b c d e f", ")"}) {
     CAPTURE(name);
     const std::string seen = tests::in_child([&] {

@@ -102,7 +102,7 @@ TEST_CASE("a child that crashes or ends without an answer is unverifiable") {
   CHECK(fate([] { _exit(0); }) == "unverifiable: the sandboxed reader answered nonsense");
 }
 
-TEST_CASE("the child dies of what it may not do, before it is done") {
+TEST_CASE("the child dies of what it may not do, before it is done", "[needs seccomp]") {
   const tests::TempFolder folder;
   const std::string file = folder / "file";
   const char* path = file.c_str();
@@ -129,7 +129,7 @@ TEST_CASE("the child dies of what it may not do, before it is done") {
   CHECK(died(fate([&] { syscall(SYS_write, ends[1], "x", 1); })));
   CHECK(read(ends[0], &byte, 1) < 0);
   CHECK(died(fate([] { syscall(SYS_write, STDERR_FILENO, "must not be seen\n", 17); })));
-  CHECK(died(fate([&] { syscall(SYS_dup2, ends[1], 0); })));
+  CHECK(died(fate([&] { syscall(SYS_dup3, ends[1], 0, 0); })));
   CHECK(died(fate([] { syscall(SYS_unshare, 0); })));
   CHECK(died(fate([] { syscall(SYS_setuid, 0); })));
   CHECK(died(fate([] { syscall(SYS_io_uring_setup, 1, nullptr); })));
@@ -141,7 +141,7 @@ TEST_CASE("the child dies of what it may not do, before it is done") {
   close(ends[1]);
 }
 
-TEST_CASE("memory may be had for the heap, but none that can be executed") {
+TEST_CASE("memory may be had for the heap, but none that can be executed", "[needs seccomp]") {
   if (!tests::under_asan) {  // which needs mmap and mprotect itself
     for (const int protection : {PROT_READ, PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE | PROT_EXEC})
       CHECK(run_sandboxed(
@@ -161,7 +161,7 @@ TEST_CASE("memory may be had for the heap, but none that can be executed") {
             plenty) == "xxx");
 }
 
-TEST_CASE("a child that needs too much memory is unverifiable") {
+TEST_CASE("a child that needs too much memory is unverifiable", "[needs RLIMIT_AS]") {
   if (tests::under_asan) return;  // there is no limit then
   CHECK(fate([] {
           volatile std::size_t size = std::size_t{300} << 20U;
@@ -182,7 +182,8 @@ TEST_CASE("a child that does not end is ended after 2 seconds of processor time"
   CHECK((died(end) || end == "unverifiable: the sandboxed reader took too long or answered too much"));
 }
 
-TEST_CASE("it works where the caller has SIGCHLD ignored, blocked or handled, and leaves no signal behind") {
+TEST_CASE("it works where the caller has SIGCHLD ignored, blocked or handled, and leaves no signal behind",
+          "[needs clone without SIGCHLD]") {
   const auto with = [](void (*prepare)()) {
     return tests::in_child([&] {
       prepare();

@@ -74,7 +74,7 @@ TEST_CASE("text in a command is one word and nothing else") {
   CHECK(host::shell_word("a\nrm -rf /") == R"('a\x0arm -rf /')");
 }
 
-TEST_CASE("what another process sees, and that our own is no other") {
+TEST_CASE("what another process sees, and that our own is no other", "[needs setns in one thread]") {
   CHECK(host::has_our_view(getpid()));
   CHECK_FALSE(host::has_our_view(0x7fffffff));
   if (geteuid() != 0) return;
