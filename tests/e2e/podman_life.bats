@@ -60,6 +60,9 @@ one() { podman run --detach --network none --name "$@"; }
 given_up() { [ "$(podman inspect --format '{{.RestartCount}} {{.State.Status}}' "$1")" = '2 exited' ]; }
 
 @test "--init, --read-only, --tmpfs, --shm-size, --user, --cap-drop" {
+    # Podman's own init, catatonit, need not be there.
+    podman_capture run --rm --network none --init --init-path /usr/bin/docker-init localhost/x:1 cat /proc/1/cmdline
+    [[ $status == 0 && $out == *init* ]] || complain "$status $out $err"
     podman_capture run --rm --network none --read-only --tmpfs /t:size=1m --shm-size 8m --user 1000:1001 --cap-drop ALL localhost/x:1 sh -c '
         id -u; id -g; grep CapBnd /proc/self/status; ! touch /x 2>/dev/null && echo read-only; df -k /dev/shm | tail -n 1; grep " /t " /proc/self/mounts'
     [ "$status" = 0 ] || complain "$err"
@@ -147,4 +150,21 @@ END_OF_FILE
     podman_capture run --network none --volume /dev/shm:/mnt --name mounting localhost/x:1 true
     refused_by_podman host-shm mounting
     reads podman-host-shm "$err"
+    podman_capture run --network none --volume /dev/mqueue:/mnt --name queueing localhost/x:1 true
+    refused_by_podman host-mqueue queueing
+    reads podman-host-mqueue "$err"
+    inside mkdir /run/late
+    settings "$(swapping 'mount --bind /dev/shm /run/late')"
+    podman_capture run --network none --volume /run/late:/mnt --name late localhost/x:1 true
+    inside umount /run/late
+    [[ $status == 126 && $err == *'ipcguard: refused: '* ]] || complain "$status $err"
+    record_is '.decision == "refuse" and .gate == "start" and .container.name == "late"'
+    wait_until 60 ended late
+    reads podman-start-gate "$err"
+    settings '.bogus = 1'
+    podman_capture run --network none --name unjudged localhost/x:1 true
+    [ "$status" = 126 ] || complain "$status $err"
+    reads podman-broken-settings "$err"
 }
+# Podman still tells the process that it has had.
+ended() { [ ! -e "/proc/$(pid_of "$1")" ] && [ -z "$(podman ps --quiet --filter "name=$1")" ]; }
