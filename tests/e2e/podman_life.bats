@@ -98,6 +98,41 @@ buildah_capture() {
     capture env CONTAINERS_CONF=/etc/containers.conf TMPDIR=/run/engine buildah --root /run/engine/root --runroot /run/engine/run --storage-driver vfs "$@"
 }
 
+# An engine in a container of this one, with the shim as its runtime; what it needs of the host's programs is bound in.
+@test "nested: podman in a container" {
+    mkdir -p "$PRIVATE/run/inner/ipcguard"
+    cp -r "$POLICY/." "$PRIVATE/run/inner/ipcguard"
+    cp "$SHIM" "$PRIVATE/run/inner/shim"
+    cp "$BATS_FILE_TMPDIR/rootfs.tar" "$PRIVATE/run/inner/rootfs.tar"
+    cat >"$PRIVATE/run/inner/containers.conf" <<END_OF_FILE
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "ipcguard"
+runtime_supports_json = ["ipcguard"]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+lock_type = "file"
+[engine.runtimes]
+ipcguard = ["/inner/shim"]
+END_OF_FILE
+    cat >"$PRIVATE/run/inner/inner" <<'END_OF_FILE'
+#!/bin/sh
+export PATH=/usr/sbin:/usr/bin CONTAINERS_CONF=/inner/containers.conf TMPDIR=/tmp
+podman() { /usr/bin/podman --root /tmp/root --runroot /tmp/run --storage-driver vfs "$@"; }
+podman import --quiet --change 'ENV PATH=/bin' /inner/rootfs.tar localhost/x:1 >/dev/null || exit 1
+echo "outer $(readlink /proc/self/ns/ipc)"
+echo "inner $(podman run --rm --network none --cgroups disabled localhost/x:1 readlink /proc/self/ns/ipc)"
+podman run --rm --network none --cgroups disabled --ipc=host localhost/x:1 true 2>&1
+echo "status $?"
+END_OF_FILE
+    chmod 755 "$PRIVATE/run/inner/inner"
+    podman_capture run --rm --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt unmask=ALL --network none \
+        --volume /usr:/usr:ro --volume /run/inner:/inner:ro --volume /run/inner/ipcguard:/etc/ipcguard:ro --tmpfs /tmp:exec,dev --tmpfs /var/log \
+        localhost/x:1 /inner/inner
+    [[ $out == *'outer ipc:'*'inner ipc:'*'ipcguard: refused: '*host-ipc*'status 126'* ]] || complain "$out $err"
+}
+
 # --- without root ------------------------------------------------------------------------------------------------------
 
 # A user of the private namespace's own, with Podman's files on its tmpfs.
