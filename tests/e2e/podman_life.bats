@@ -102,19 +102,19 @@ buildah_capture() {
 @test "nested: podman in a container" {
     mkdir -p "$PRIVATE/run/inner/ipcguard"
     cp -r "$POLICY/." "$PRIVATE/run/inner/ipcguard"
-    cp "$SHIM" "$PRIVATE/run/inner/shim"
+    # crun is the one that Podman lets run without control groups, of which none are the inner one's to make.
+    cp "$SHIM" "$PRIVATE/run/inner/ipcguard-runtime.crun"
     cp "$BATS_FILE_TMPDIR/rootfs.tar" "$PRIVATE/run/inner/rootfs.tar"
     cat >"$PRIVATE/run/inner/containers.conf" <<END_OF_FILE
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 [engine]
-runtime = "ipcguard"
-runtime_supports_json = ["ipcguard"]
+runtime = "crun"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
 lock_type = "file"
 [engine.runtimes]
-ipcguard = ["/inner/shim"]
+crun = ["/inner/ipcguard-runtime.crun"]
 END_OF_FILE
     cat >"$PRIVATE/run/inner/inner" <<'END_OF_FILE'
 #!/bin/sh
@@ -127,10 +127,13 @@ podman run --rm --network none --cgroups disabled --ipc=host localhost/x:1 true 
 echo "status $?"
 END_OF_FILE
     chmod 755 "$PRIVATE/run/inner/inner"
-    podman_capture run --rm --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt unmask=ALL --network none \
-        --volume /usr:/usr:ro --volume /run/inner:/inner:ro --volume /run/inner/ipcguard:/etc/ipcguard:ro --tmpfs /tmp:exec,dev --tmpfs /var/log \
+    # SYS_PTRACE, since the start gate looks at crun's init, which cannot be read without.
+    podman_capture run --rm --cap-add SYS_ADMIN,NET_ADMIN,SYS_PTRACE --security-opt seccomp=unconfined --security-opt unmask=ALL --network none \
+        --volume /usr:/usr:ro --volume /usr/lib:/lib:ro --volume /usr/lib64:/lib64:ro --volume /run/inner:/inner:ro --volume /run/inner/ipcguard:/etc/ipcguard:ro --volume /etc/containers:/etc/containers:ro --tmpfs /tmp:exec,dev --tmpfs /var/log --tmpfs /run \
         localhost/x:1 /inner/inner
     [[ $out == *'outer ipc:'*'inner ipc:'*'ipcguard: refused: '*host-ipc*'status 126'* ]] || complain "$out $err"
+    [ "$(sed -n 's/^outer //p' <<<"$out")" != "$(sed -n 's/^inner //p' <<<"$out")" ]
+    [ "$(sed -n 's/^outer //p' <<<"$out")" != "$(ipc_of self)" ]
 }
 
 # --- without root ------------------------------------------------------------------------------------------------------
