@@ -118,7 +118,7 @@ crun = ["/inner/ipcguard-runtime.crun"]
 END_OF_FILE
     cat >"$PRIVATE/run/inner/inner" <<'END_OF_FILE'
 #!/bin/sh
-export PATH=/usr/sbin:/usr/bin CONTAINERS_CONF=/inner/containers.conf TMPDIR=/tmp
+export PATH=/usr/sbin:/usr/bin PODMAN_IGNORE_CGROUPSV1_WARNING=1 CONTAINERS_CONF=/inner/containers.conf TMPDIR=/tmp
 podman() { /usr/bin/podman --root /tmp/root --runroot /tmp/run --storage-driver vfs "$@"; }
 podman import --quiet --change 'ENV PATH=/bin' /inner/rootfs.tar localhost/x:1 >/dev/null || exit 1
 echo "outer $(readlink /proc/self/ns/ipc)"
@@ -128,8 +128,10 @@ echo "status $?"
 END_OF_FILE
     chmod 755 "$PRIVATE/run/inner/inner"
     # SYS_PTRACE, since the start gate looks at crun's init, which cannot be read without.
-    podman_capture run --rm --cap-add SYS_ADMIN,NET_ADMIN,SYS_PTRACE --security-opt seccomp=unconfined --security-opt unmask=ALL --network none \
-        --volume /usr:/usr:ro --volume /usr/lib:/lib:ro --volume /usr/lib64:/lib64:ro --volume /run/inner:/inner:ro --volume /run/inner/ipcguard:/etc/ipcguard:ro --volume /etc/containers:/etc/containers:ro --tmpfs /tmp:exec,dev --tmpfs /var/log --tmpfs /run \
+    podman_capture run --rm --network none --cap-add SYS_ADMIN,NET_ADMIN,SYS_PTRACE,MKNOD --device-cgroup-rule 'a *:* rwm' \
+        --security-opt seccomp=unconfined --security-opt unmask=ALL --volume /usr:/usr:ro --volume /usr/lib:/lib:ro \
+        --volume /usr/lib64:/lib64:ro --volume /run/inner:/inner:ro --volume /run/inner/ipcguard:/etc/ipcguard:ro \
+        --volume /etc/containers:/etc/containers:ro --tmpfs /tmp:exec,dev --tmpfs /var/log --tmpfs /run \
         localhost/x:1 /inner/inner
     [[ $out == *'outer ipc:'*'inner ipc:'*'ipcguard: refused: '*host-ipc*'status 126'* ]] || complain "$out $err"
     [ "$(sed -n 's/^outer //p' <<<"$out")" != "$(sed -n 's/^inner //p' <<<"$out")" ]
