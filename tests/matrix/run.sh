@@ -110,6 +110,7 @@ for suite in "${suites[@]}"; do
       }
     }'
 done | tee "$logs/table"
-passed=$(grep -o '| ok ' "$logs/table" | wc -l) failed=$(grep -o '| FAILS' "$logs/table" | wc -l) skipped=$(grep -o '| not run' "$logs/table" | wc -l)
-printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+count() { grep -o "| $1" "$logs/table" | wc -l || :; }
+failed=$(count FAILS)
+printf '\n%d passed, %d failed, %d skipped\n' "$(count 'ok ')" "$failed" "$(count 'not run')"
 ((failed == 0))
