@@ -89,8 +89,12 @@ same() {
     cmp "$BATS_TEST_TMPDIR/in" "$OUT"
     docker run --detach --interactive --network none --name attached busybox sh -c 'read line; echo "got $line"; sleep 0.5; exit 5'
     # An input that stays open: the client drops output that comes after the end of its input.
+    mkfifo "$BATS_TEST_TMPDIR/input"
+    exec 9<>"$BATS_TEST_TMPDIR/input"
+    echo input >&9
     status=0
-    (echo input; sleep 2) | timeout 30 docker attach attached >"$BATS_TEST_TMPDIR/stdout" 3>&- || status=$?
+    timeout 60 docker attach attached <&9 >"$BATS_TEST_TMPDIR/stdout" 3>&- || status=$?
+    exec 9>&-
     [ "$status $(<"$BATS_TEST_TMPDIR/stdout")" = '5 got input' ]
 }
 
