@@ -5,7 +5,13 @@
 #   prepare                      builds what the suite needs, in the folder $SOURCES; $CACHE keeps it
 #   list                         the suite's tests, one a line, as "FILE: NAME"
 #   run_tests RUNTIME FILE LIST  runs those tests of FILE that the file LIST names, one a line, with RUNTIME; TAP on stdout
-# and calls `conformance SCRIPT PACKAGE [FILTER…]`.
+# and calls `conformance PACKAGE [FILTER…]`.
+#
+# The rule: a test that the bare runtime passes and the shim does not differs, unless it is listed or flaky. Some of the peers'
+# tests wait for a fixed time only, and fail on a busy machine with the bare runtime too. So such a test is run again, $PAIRS
+# times with each of the two in turn, and is flaky if the shim failed at most once more than the bare runtime in these runs. It
+# is then named with both numbers, and counted. A fault that the shim adds in half of the calls passes for flaky in 1 of 28
+# such tests, and one of every call in none.
 
 export LC_ALL=C
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -142,27 +148,37 @@ report() { # VERDICT TEST [REASON]
     number=$((number + 1))
     case $1 in
         same | better) passed=$((passed + 1)) ;;
+        flaky) passed=$((passed + 1)) flaky=$((flaky + 1)) ;;
         DIFFERS) ok='not ok' failed=$((failed + 1)) ;;
         # Nothing was compared, or the difference is known.
         *) skipped=$((skipped + 1)) ;;
     esac
     case $1 in
-        same | better | DIFFERS) printf '%s %d %s: %s%s\n' "$ok" "$number" "$1" "$2" "${3:+ ($3)}" ;;
+        same | better | flaky | DIFFERS) printf '%s %d %s: %s%s\n' "$ok" "$number" "$1" "$2" "${3:+ ($3)}" ;;
         *) printf 'ok %d %s: %s # skip %s\n' "$number" "$1" "$2" "${3:-it does not say why}" ;;
     esac
 }
 
-# again FILE NAME: whether a test that the bare runtime passed and the shim did not passes with the shim twice in a row: some
-# of the peers' tests wait for a fixed time only, and fail on a busy machine with the bare runtime too.
-again() {
-    local outcome passes=0 tries
-    printf '%s\n' "$2" >"$WORK/again"
-    for ((tries = 0; tries < 4 && passes < 2; tries++)); do
-        run_tests "$GUARDED" "$1" "$WORK/again" >"$WORK/again.tap" 2>"$WORK/again.err" || :
-        IFS=$SEPARATOR read -r outcome _ < <(outcomes "$WORK/again.tap" "$WORK/again")
-        if [ "$outcome" = pass ]; then passes=$((passes + 1)); else passes=0; fi
+# passes RUNTIME FILE NAME: whether that one test passes.
+passes() {
+    local outcome
+    printf '%s\n' "$3" >"$WORK/again"
+    run_tests "$1" "$2" "$WORK/again" >"$WORK/again.tap" 2>"$WORK/again.err" || :
+    IFS=$SEPARATOR read -r outcome _ < <(outcomes "$WORK/again.tap" "$WORK/again")
+    [ "$outcome" = pass ]
+}
+
+# is_flaky FILE NAME: the rule above; leaves in $counted how often each failed. It ends as soon as that is decided.
+PAIRS=8
+is_flaky() {
+    local pair bare=0 shim=0
+    for ((pair = 1; pair <= PAIRS; pair++)); do
+        passes "$BARE" "$1" "$2" || bare=$((bare + 1))
+        passes "$GUARDED" "$1" "$2" || shim=$((shim + 1))
+        ((shim - bare - (PAIRS - pair) <= 1)) || break
     done
-    ((passes == 2))
+    counted="again, the shim failed $shim times and the bare runtime $bare times"
+    ((shim - bare <= 1))
 }
 
 # What the suite said of a test that the shim did not pass.
@@ -172,13 +188,15 @@ said() { # NAME
 }
 
 compare_file() { # FILE: the tests in $WORK/selected
-    local bare bare_why guarded guarded_why name reason
+    local bare bare_why guarded guarded_why name reason counted
     run_tests "$BARE" "$1" "$WORK/selected" >"$WORK/bare.tap" 2>"$WORK/bare.err" || :
     run_tests "$GUARDED" "$1" "$WORK/selected" >"$WORK/guarded.tap" 2>"$WORK/guarded.err" || :
     outcomes "$WORK/bare.tap" "$WORK/selected" >"$WORK/bare"
     outcomes "$WORK/guarded.tap" "$WORK/selected" >"$WORK/guarded"
     while IFS=$SEPARATOR read -r bare name bare_why guarded guarded_why <&5; do
-        reason=$(listed "$1: $name")
+        reason=$(listed "$1: $name") counted=
+        # A test that the bare runtime fails by chance, or since it is the first to run it here, is compared all the same.
+        if [ "$bare" = fail ] && passes "$BARE" "$1" "$name"; then bare=pass; fi
         case $bare/$guarded in
             pass/pass)
                 if [ -z "$reason" ]; then report same "$1: $name"; else report DIFFERS "$1: $name" 'listed, but it is the same'; fi ;;
@@ -188,10 +206,10 @@ compare_file() { # FILE: the tests in $WORK/selected
             *)
                 if [ -n "$reason" ]; then
                     report listed "$1: $name" "$reason"
-                elif [ "$guarded" = fail ] && again "$1" "$name"; then
-                    report same "$1: $name" 'not the first time'
+                elif [ "$guarded" = fail ] && is_flaky "$1" "$name"; then
+                    report flaky "$1: $name" "$counted"
                 else
-                    report DIFFERS "$1: $name" "bare: $bare, shim: $guarded $guarded_why"
+                    report DIFFERS "$1: $name" "bare: $bare, shim: $guarded $guarded_why${counted:+; $counted}"
                     said "$name"
                 fi ;;
         esac
@@ -200,7 +218,7 @@ compare_file() { # FILE: the tests in $WORK/selected
 
 conformance() { # PACKAGE [FILTER…]: extended regular expressions, of which any fits "FILE: NAME"
     local file filters
-    SUITE=$1 number=0 passed=0 failed=0 skipped=0
+    SUITE=$1 number=0 passed=0 failed=0 skipped=0 flaky=0
     shift
     filters=$(printf '%s\n' "${@:-.}")
     isolate
@@ -210,6 +228,6 @@ conformance() { # PACKAGE [FILTER…]: extended regular expressions, of which an
         compare_file "$file"
     done 4< <(cut -d : -f 1 "$WORK/list" | uniq)
     [ -s "$WORK/log/ipcguard/decisions.jsonl" ] || die 'the shim has recorded nothing: it was not tested'
-    printf '1..%d\n%d passed, %d failed, %d skipped\n' "$number" "$passed" "$failed" "$skipped"
+    printf '1..%d\n%d passed (%d of them flaky), %d failed, %d skipped\n' "$number" "$passed" "$flaky" "$failed" "$skipped"
     ((failed == 0))
 }

@@ -5,6 +5,7 @@
 load ../lib/common
 load ../lib/containerd
 load ../lib/messages
+load ../lib/mounts
 
 IMAGE=registry.example/team/tool:1
 
@@ -55,13 +56,13 @@ runs_in_hosts() {
     host_process "$(task_of "${NAMESPACE:-default}" "$1")"
 }
 
-# refused_by_ctr ID KIND: our message, once; recorded; nothing left running.
+# refused_by_ctr ID KIND [GATE]: our message, once; recorded; nothing left running.
 refused_by_ctr() {
     [ "$status" = 1 ] || complain "exit $status: $err" || return
     [ -z "$out" ] || complain "stdout: $out" || return
     [[ $err == *"ipcguard: refused: container '$1': $2: "* ]] || complain "the message: $err" || return
     [ "$(grep -o 'ipcguard: refused: ' <<<"$err" | wc -l)" = 1 ] || complain "more than once: $err" || return
-    record_is ".decision == \"refuse\" and .gate == \"create\" and .container.id == \"$1\" and (.exposures | map(.kind) | index(\"$2\"))" || return
+    record_is ".decision == \"refuse\" and .gate == \"${3:-create}\" and .container.id == \"$1\" and (.exposures | map(.kind) | index(\"$2\"))" || return
     [ "$(task_of "${NAMESPACE:-default}" "$1")" = 0 ] || complain "$1 is left" || return
     ! grep -q "/${NAMESPACE:-default}/$1/rootfs" "/proc/$HOLDER/mountinfo" || complain "mounts of $1 are left" || return
     # As under any runtime, ctr removes the container by itself only with --rm.
@@ -109,8 +110,21 @@ refused_by_ctr() {
     ctr_run mounting --detach --mount type=bind,src=/dev/shm,dst=/mnt,options=rbind:rw
     refused_by_ctr mounting host-shm
     reads ctr-host-shm "$err"
+    inside sh -ec 'mkdir /run/queues; mount -t mqueue host /run/queues'
+    ctr_run queueing --detach --mount type=bind,src=/run/queues,dst=/mnt,options=rbind:rw
+    refused_by_ctr queueing host-mqueue
+    reads ctr-host-mqueue "$err"
     ctr_run privileged --detach --privileged
     runs_privately privileged
+}
+
+@test "what comes to be the host's /dev/shm after the create gate is refused at the start gate" {
+    inside mkdir /run/late
+    containerd_settings "$(swapping 'mount --bind /dev/shm /run/late')"
+    ctr_run late --rm --mount type=bind,src=/run/late,dst=/mnt,options=rbind:rw
+    inside umount /run/late
+    refused_by_ctr late host-shm start
+    reads ctr-start-gate "$err"
 }
 
 @test "exception by namespace and id: that one, and no other" {
@@ -161,6 +175,7 @@ refused_by_ctr() {
     ctr_run joiner --detach --with-ns "ipc:/proc/$pid/ns/ipc" --annotation io.kubernetes.cri.container-type=container \
         --annotation io.kubernetes.cri.sandbox-id=target
     refused_by_ctr joiner foreign-ipc
+    reads ctr-foreign-ipc "$err"
     exception ctr.json '.match = { engine: "containerd", namespace: "default", id: "joiner" } | .allow = ["foreign-ipc"]'
     ctr_run joiner --detach --with-ns "ipc:/proc/$pid/ns/ipc"
     runs_privately joiner
@@ -186,6 +201,7 @@ stopped() { [[ $(ctr tasks list) == *"$1"*STOPPED* ]]; }
     containerd_settings '.bogus = 1'
     ctr_run new --detach
     [[ $status = 1 && $err == *'ipcguard: refused: '*config.json* ]]
+    reads ctr-broken-settings "$err"
     ctr_capture tasks exec --exec-id more old echo hello
     [ "$out" = hello ]
     ctr tasks kill --signal KILL old

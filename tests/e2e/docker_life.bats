@@ -67,7 +67,8 @@ in_cgroup() {
     docker cp source:/root-file "$BATS_TEST_TMPDIR/back"
     [ "$(<"$BATS_TEST_TMPDIR/back")" = changed ]
     docker commit source committed
-    [ "$(docker run --rm --network none committed cat /root-file)" = changed ]
+    docker_capture run --rm --network none committed cat /root-file
+    [ "$out" = changed ]
 }
 
 context() {
@@ -76,7 +77,7 @@ context() {
 }
 
 built_privately() {
-    out=$(docker run --rm --network none "$1")
+    docker_capture run --rm --network none "$1"
     [[ $out == built$'\n'ipc:* && $out != *"$(ipc_of self)"* ]] || complain "$out"
 }
 
@@ -141,16 +142,7 @@ ready() { [[ $(docker logs "$1" 2>&1) == *ready* ]]; }
 }
 
 @test "twenty at a time" {
-    local number pids=()
-    for number in {1..20}; do
-        docker run --rm --network none busybox sh -c "echo $number; exit $number" >"$BATS_TEST_TMPDIR/$number" 2>&1 3>&- &
-        pids+=($!)
-    done
-    for number in {1..20}; do
-        status=0
-        wait "${pids[number - 1]}" || status=$?
-        [ "$status $(<"$BATS_TEST_TMPDIR/$number")" = "$number $number" ] || complain "$number: $status $(<"$BATS_TEST_TMPDIR/$number")"
-    done
+    at_a_time 20
 }
 
 # An engine in a privileged container, with the shim as its runtime; what it needs of the host's programs is bound in.
@@ -197,6 +189,14 @@ END_OF_FILE
     docker_capture run --network none --volume /dev/shm:/mnt --name mounting busybox true
     refused_by_docker host-shm
     reads docker-host-shm "$err"
+    exception docker.json '.match = { engine: "docker", name: "expired" } | .expires = "2020-01-01"'
+    docker_capture run --network none --ipc=host --name expired busybox true
+    refused_by_docker host-ipc
+    reads docker-expired "$err"
+    printf '{' >"$POLICY/allowlist.d/docker.json"
+    docker_capture run --network none --ipc=host --name granted-nothing busybox true
+    refused_by_docker host-ipc
+    reads docker-broken-allowlist "$err"
     docker_settings '.bogus = 1'
     docker_capture run --network none --name unjudged busybox true
     [ "$status" = 125 ]

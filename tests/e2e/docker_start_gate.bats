@@ -5,6 +5,7 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
 load ../lib/common
 load ../lib/docker
+load ../lib/messages
 load ../lib/mounts
 
 bats_require_minimum_version 1.5.0
@@ -64,8 +65,9 @@ log_from_here() { LOGGED=$(($(wc -l <"$BATS_FILE_TMPDIR/dockerd.log") + 1)); }
     done
     docker_capture run --rm --network none --mount type=bind,source=/dev/shm,target=/mnt busybox true
     refused_by_docker host-shm
-    docker_capture run --rm --network none --volume /dev/mqueue:/mnt busybox true
+    docker_capture run --rm --network none --volume /dev/mqueue:/mnt --name queueing busybox true
     refused_by_docker host-mqueue
+    reads docker-host-mqueue "$err"
     docker volume create --driver local --opt type=none --opt o=bind --opt device=/dev/shm disguised
     docker_capture run --rm --network none --volume disguised:/mnt busybox true
     refused_by_docker host-shm
@@ -141,23 +143,17 @@ log_from_here() { LOGGED=$(($(wc -l <"$BATS_FILE_TMPDIR/dockerd.log") + 1)); }
     run ! finds switched /mnt /dev/shm
 }
 
-# A runtime that swaps what SCRIPT swaps after the create gate has looked.
-between() {
-    printf '#!/bin/sh\ncase " $* " in *" create "*) %s ;; esac\nexec /usr/bin/runc "$@"\n' "$1" >"$BATS_TEST_TMPDIR/between"
-    chmod 755 "$BATS_TEST_TMPDIR/between"
-    docker_settings ".runtimes = { default: \"$BATS_TEST_TMPDIR/between\" }"
-}
-
 @test "refused at the start gate: visible, and nothing is left of it" {
     local link=$BATS_TEST_TMPDIR/link way
     mkdir "$BATS_TEST_TMPDIR/plain"
     log_from_here
-    between "ln -sfn /dev/shm $link"
+    docker_settings "$(swapping "ln -sfn /dev/shm $link")"
     for way in --detach --interactive --tty --rm; do
         ln -sfn "$BATS_TEST_TMPDIR/plain" "$link"
         docker_capture run "$way" --network none --volume "$link:/mnt" --name late busybox sleep 1000
         refused_by_docker host-shm start
         [[ $err == *late* && $err == *--shm-size* ]]
+        reads docker-start-gate "$err"
         clean
         if [ "$way" != --rm ]; then
             [ "$(docker inspect --format '{{.State.Running}} {{.State.Pid}}' late)" = 'false 0' ] || complain "$(docker inspect --format '{{json .State}}' late)"
@@ -181,7 +177,7 @@ between() {
 
 @test "the same with config.json, and with crun" {
     log_from_here
-    between :
+    docker_settings "$(swapping :)"
     cat >"$BATS_TEST_TMPDIR/between" <<'END'
 #!/bin/bash
 words=("$@")
@@ -208,7 +204,7 @@ END
     local link=$BATS_TEST_TMPDIR/link
     mkdir "$BATS_TEST_TMPDIR/plain"
     log_from_here
-    between "ln -sfn /dev/shm $link"
+    docker_settings "$(swapping "ln -sfn /dev/shm $link")"
     for _ in {1..20}; do
         ln -sfn "$BATS_TEST_TMPDIR/plain" "$link"
         docker_capture run --detach --network none --volume "$link:/mnt" --name again busybox sleep 1000

@@ -5,6 +5,7 @@
 load ../lib/common
 load ../lib/containerd
 load ../lib/messages
+load ../lib/mounts
 
 setup_file() {
     isolation_start
@@ -202,8 +203,24 @@ number=0
     member app "$HOST_IPC"
     refused_by_containerd host-shm '.identity.container == "app"'
     reads kubernetes-member-host-shm "$err"
+    inside sh -ec 'mkdir /run/queues; mount -t mqueue host /run/queues'
+    member queueing '.mounts = [{ container_path: "/mnt", host_path: "/run/queues" }]'
+    refused_by_containerd host-mqueue
+    reads kubernetes-member-host-mqueue "$err"
     member app '.metadata.attempt = 2'
     runs_privately "$MEMBER"
+}
+
+@test "what comes to be the host's /dev/shm after the create gate is refused at the start gate" {
+    pod default web
+    inside mkdir /run/late
+    containerd_settings "$(swapping 'mount --bind /dev/shm /run/late')"
+    member late '.mounts = [{ container_path: "/mnt", host_path: "/run/late" }]'
+    inside umount /run/late
+    [[ $status == 1 && $err == *'ipcguard: refused: '*host-shm* ]] || complain "$status $err"
+    record_is '.decision == "refuse" and .gate == "start" and .identity.container == "late"'
+    [[ $(cri ListContainers | jq -r '.containers[].state') != *RUNNING* ]]
+    reads kubernetes-start-gate "$err"
 }
 
 @test "what needs no exception: an emptyDir in memory at /dev/shm, privileged, hostPID with a warning" {
@@ -339,6 +356,7 @@ annotation_of() { jq -r --arg key "$2" '.annotations[$key]' "/proc/$HOLDER/root/
     containerd_settings '.bogus = 1'
     member second
     [[ $status = 1 && $err == *'ipcguard: refused: '*config.json* ]]
+    reads kubernetes-broken-settings "$err"
     [ "$(exec_sync "$first" echo hello | jq -r .stdout)" = hello ]
     cri StopPodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
 }

@@ -60,6 +60,9 @@ one() { podman run --detach --network none --name "$@"; }
 given_up() { [ "$(podman inspect --format '{{.RestartCount}} {{.State.Status}}' "$1")" = '2 exited' ]; }
 
 @test "--init, --read-only, --tmpfs, --shm-size, --user, --cap-drop" {
+    # Podman's own init, catatonit, need not be there.
+    podman_capture run --rm --network none --init --init-path /usr/bin/docker-init localhost/x:1 cat /proc/1/cmdline
+    [[ $status == 0 && $out == *init* ]] || complain "$status $out $err"
     podman_capture run --rm --network none --read-only --tmpfs /t:size=1m --shm-size 8m --user 1000:1001 --cap-drop ALL localhost/x:1 sh -c '
         id -u; id -g; grep CapBnd /proc/self/status; ! touch /x 2>/dev/null && echo read-only; df -k /dev/shm | tail -n 1; grep " /t " /proc/self/mounts'
     [ "$status" = 0 ] || complain "$err"
@@ -93,6 +96,46 @@ given_up() { [ "$(podman inspect --format '{{.RestartCount}} {{.State.Status}}' 
 }
 buildah_capture() {
     capture env CONTAINERS_CONF=/etc/containers.conf TMPDIR=/run/engine buildah --root /run/engine/root --runroot /run/engine/run --storage-driver vfs "$@"
+}
+
+# An engine in a container of this one, with the shim as its runtime; what it needs of the host's programs is bound in.
+@test "nested: podman in a container" {
+    mkdir -p "$PRIVATE/run/inner/ipcguard"
+    cp -r "$POLICY/." "$PRIVATE/run/inner/ipcguard"
+    # crun is the one that Podman lets run without control groups, of which none are the inner one's to make.
+    cp "$SHIM" "$PRIVATE/run/inner/ipcguard-runtime.crun"
+    cp "$BATS_FILE_TMPDIR/rootfs.tar" "$PRIVATE/run/inner/rootfs.tar"
+    cat >"$PRIVATE/run/inner/containers.conf" <<END_OF_FILE
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "crun"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+lock_type = "file"
+[engine.runtimes]
+crun = ["/inner/ipcguard-runtime.crun"]
+END_OF_FILE
+    cat >"$PRIVATE/run/inner/inner" <<'END_OF_FILE'
+#!/bin/sh
+export PATH=/usr/sbin:/usr/bin PODMAN_IGNORE_CGROUPSV1_WARNING=1 CONTAINERS_CONF=/inner/containers.conf TMPDIR=/tmp
+podman() { /usr/bin/podman --root /tmp/root --runroot /tmp/run --storage-driver vfs "$@"; }
+podman import --quiet --change 'ENV PATH=/bin' /inner/rootfs.tar localhost/x:1 >/dev/null || exit 1
+echo "outer $(readlink /proc/self/ns/ipc)"
+echo "inner $(podman run --rm --network none --cgroups disabled localhost/x:1 readlink /proc/self/ns/ipc)"
+podman run --rm --network none --cgroups disabled --ipc=host localhost/x:1 true 2>&1
+echo "status $?"
+END_OF_FILE
+    chmod 755 "$PRIVATE/run/inner/inner"
+    # SYS_PTRACE, since the start gate looks at crun's init, which cannot be read without.
+    podman_capture run --rm --network none --cap-add SYS_ADMIN,NET_ADMIN,SYS_PTRACE,MKNOD --device-cgroup-rule 'a *:* rwm' \
+        --security-opt seccomp=unconfined --security-opt unmask=ALL --volume /usr:/usr:ro --volume /usr/lib:/lib:ro \
+        --volume /usr/lib64:/lib64:ro --volume /run/inner:/inner:ro --volume /run/inner/ipcguard:/etc/ipcguard:ro \
+        --volume /etc/containers:/etc/containers:ro --tmpfs /tmp:exec,dev --tmpfs /var/log --tmpfs /run \
+        localhost/x:1 /inner/inner
+    [[ $out == *'outer ipc:'*'inner ipc:'*'ipcguard: refused: '*host-ipc*'status 126'* ]] || complain "$out $err"
+    [ "$(sed -n 's/^outer //p' <<<"$out")" != "$(sed -n 's/^inner //p' <<<"$out")" ]
+    [ "$(sed -n 's/^outer //p' <<<"$out")" != "$(ipc_of self)" ]
 }
 
 # --- without root ------------------------------------------------------------------------------------------------------
@@ -147,4 +190,21 @@ END_OF_FILE
     podman_capture run --network none --volume /dev/shm:/mnt --name mounting localhost/x:1 true
     refused_by_podman host-shm mounting
     reads podman-host-shm "$err"
+    podman_capture run --network none --volume /dev/mqueue:/mnt --name queueing localhost/x:1 true
+    refused_by_podman host-mqueue queueing
+    reads podman-host-mqueue "$err"
+    inside mkdir /run/late
+    settings "$(swapping 'mount --bind /dev/shm /run/late')"
+    podman_capture run --network none --volume /run/late:/mnt --name late localhost/x:1 true
+    inside umount /run/late
+    [[ $status == 126 && $err == *'ipcguard: refused: '* ]] || complain "$status $err"
+    record_is '.decision == "refuse" and .gate == "start" and .container.name == "late"'
+    wait_until 60 ended late
+    reads podman-start-gate "$err"
+    settings '.bogus = 1'
+    podman_capture run --network none --name unjudged localhost/x:1 true
+    [ "$status" = 126 ] || complain "$status $err"
+    reads podman-broken-settings "$err"
 }
+# Podman still tells the process that it has had.
+ended() { [ ! -e "/proc/$(pid_of "$1")" ] && [ -z "$(podman ps --quiet --filter "name=$1")" ]; }

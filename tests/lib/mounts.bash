@@ -21,6 +21,13 @@ mounted() {
         "${4:-/mnt}" "${3:-bind}" "$1" "${options// /\", \"}"
 }
 
+# swapping SCRIPT: a filter of settings whose runtime is runc, but that it runs SCRIPT after the create gate has looked.
+swapping() {
+    printf '#!/bin/sh\ncase " $* " in *" create "*) %s ;; esac\nexec /usr/bin/runc "$@"\n' "$1" >"$BATS_TEST_TMPDIR/between"
+    chmod 755 "$BATS_TEST_TMPDIR/between"
+    printf '.runtimes = { default: "%s" }' "$BATS_TEST_TMPDIR/between"
+}
+
 overlaid() {
     printf '.mounts += [{ destination: "/mnt", type: "overlay", source: "overlay", options: ["%s"] }]' "${1// /\", \"}"
 }

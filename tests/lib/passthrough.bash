@@ -104,4 +104,10 @@ becomes_the_runtime() {
     inherited --root=/run/x --systemd-cgroup run --bundle="$BATS_TEST_TMPDIR/bundle-probe" some-id
     inherited exec x sh -c 'create --bundle /nowhere'
     inherited
+    # The start gate too, which wants a container.
+    next_id
+    bundle "$ID"
+    capture "$BARE" --root "$ROOT" create --bundle "$(bundle_of "$ID")" "$ID"
+    inherited --root "$ROOT" start "$ID"
+    record_says '"gate":"start"' '"decision":"allow"' "\"id\":\"$ID\""
 }

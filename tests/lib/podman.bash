@@ -106,7 +106,7 @@ different_ipc() {
     [[ -n $(ipc_of "$(pid_of "$1")") && -n $(ipc_of "$(pid_of "$2")") && $(ipc_of "$(pid_of "$1")") != "$(ipc_of "$(pid_of "$2")")" ]]
 }
 
-# refused_by_podman KIND NAME [GATE]: what Podman said is our message, once; it is recorded, and the container never ran.
+# refused_by_podman KIND NAME: what Podman said is our message, once; it is recorded, and the container never ran.
 refused_by_podman() {
     local count state
     [ "$status" = 126 ] || complain "exit $status: $err" || return
@@ -114,7 +114,7 @@ refused_by_podman() {
     count=$(grep -o 'ipcguard: refused: ' <<<"$err" | wc -l)
     [ "$count" = 1 ] || complain "our message is there $count times: $err" || return
     [[ $err == *"OCI runtime error: "*"'$2'"*"$1: "* ]] || complain "the message: $err" || return
-    record_is ".decision == \"refuse\" and .gate == \"${3:-create}\" and .container.engine == \"podman\" and .container.name == \"$2\"
+    record_is ".decision == \"refuse\" and .gate == \"create\" and .container.engine == \"podman\" and .container.name == \"$2\"
         and (.exposures | map(.kind) | index(\"$1\"))" || return
     state=$(podman ps --all --filter "name=^$2\$" --format '{{.State}} {{.Pid}}')
     # Podman 5 says it without capitals.

@@ -28,18 +28,29 @@ versions() { # DEBIAN
     sed -E 's/[+~-](ds|dfsg|deb|[0-9]).*//' | paste -sd ',' | sed 's/,/, /g; s/docker.io/docker/'
 }
 
+run_suites() { # DEBIAN
+  local suite
+  for suite in "${suites[@]}"; do
+    # shellcheck disable=SC2016
+    inside "$1" bash -c 'cd "$1" && exec bats --tap "tests/e2e/$2.bats"' suite "$PWD" "$suite" </dev/null >"$logs/$1.$suite" 2>&1 || :
+    printf '%s: %s: %s of %s passed\n' "$1" "$suite" "$(grep -c '^ok ' "$logs/$1.$suite")" "$(sed -n 's/^1\.\.//p' "$logs/$1.$suite")"
+  done
+}
+
 ((EUID == 0)) || die 'the tests start containers: run this as root'
 [[ -d tests/e2e/cri/node_modules ]] || need npm
 [[ -d tests/e2e/cri/node_modules ]] || (cd tests/e2e/cri && npm ci --ignore-scripts --no-audit --no-fund >/dev/null) || die 'npm ci failed in tests/e2e/cri'
 logs=${IPCGUARD_MATRIX_LOGS:-$(mktemp -d)}
 mkdir -p "$logs"
+for suite in "${suites[@]}"; do [[ -e tests/e2e/$suite.bats ]] || die "there is no tests/e2e/$suite.bats"; done
+for debian in "${debians[@]}"; do [[ $debian == "$(here)" ]] || make_chroot "$debian"; done
+
+# The Debians at the same time, since the tests mostly wait; each has namespaces of its own.
+for debian in "${debians[@]}"; do run_suites "$debian" & done
+wait
 for debian in "${debians[@]}"; do
-  [[ $debian == "$(here)" ]] || make_chroot "$debian"
   for suite in "${suites[@]}"; do
-    [[ -e tests/e2e/$suite.bats ]] || die "there is no tests/e2e/$suite.bats"
-    printf '== %s: %s ==\n' "$debian" "$suite"
-    # shellcheck disable=SC2016
-    inside "$debian" bash -c 'cd "$1" && exec bats --tap "tests/e2e/$2.bats"' suite "$PWD" "$suite" </dev/null >"$logs/$debian.$suite" 2>&1 || :
+    printf '\n== %s: %s ==\n' "$debian" "$suite"
     cat "$logs/$debian.$suite"
   done
 done
@@ -75,6 +86,7 @@ for suite in "${suites[@]}"; do
       }
     }'
 done | tee "$logs/table"
-passed=$(grep -o '| ok ' "$logs/table" | wc -l) failed=$(grep -o '| FAILS' "$logs/table" | wc -l) skipped=$(grep -o '| not run' "$logs/table" | wc -l) || : # grep fails where there is none
-printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+count() { grep -o "| $1" "$logs/table" | wc -l || :; }
+failed=$(count FAILS)
+printf '\n%d passed, %d failed, %d skipped\n' "$(count 'ok ')" "$failed" "$(count 'not run')"
 ((failed == 0))
