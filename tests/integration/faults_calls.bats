@@ -103,6 +103,16 @@ starting() {
     each_call_fails stays_refused "$LOOKING" EIO -- "${START[@]}"
 }
 
+@test "start: an init that cannot be killed is told of, and recorded" {
+    next_id
+    bundle "$ID" "$WITHOUT_IPC"
+    bare create --bundle "$(bundle_of "$ID")" "$ID" >/dev/null 2>&1 3>&- </dev/null
+    hit pidfd_send_signal:error=EPERM "$SHIM" --root "$ROOT" start "$ID"
+    stays_refused
+    [[ $err == *'cannot be ended'* ]] || complain "$err"
+    record_is '.decision == "refuse" and .gate == "start" and .error.kind == "unverifiable" and .exposures[0].kind == "host-ipc"'
+}
+
 # A private container: the runtime is run and nothing is said, or it is not, and one line says why.
 runs_or_says() {
     if was_called; then
