@@ -96,6 +96,36 @@ no_room() {
     [ "$(sort "$BATS_TEST_TMPDIR/ids" | uniq --count | grep -c '^ *1 ')" = $(($1 + 1)) ] || complain "records of: $(<"$BATS_TEST_TMPDIR/ids")"
 }
 
+@test "a disk that is full in the middle of a record: it goes to syslog whole, and no half of it stays" {
+    # Seen from outside the log is the folder below, so it is read by way of the holder.
+    inside mount -t tmpfs -o size=8k,mode=755 log /var/log/ipcguard
+    RECORDS=/proc/$HOLDER/root/var/log/ipcguard/decisions.jsonl
+    : >"$RECORDS"
+    no_room 20
+    # Once there is room, records are as ever.
+    inside mount -o remount,size=1m /var/log/ipcguard
+    refused "$WITHOUT_IPC"
+    record_is ".container.id == \"$ID\""
+    records_whole
+}
+
+@test "a limit on the size of files, in the middle of a record" {
+    local kib
+    for kib in 1 2 3; do # of which one is the end of a record at most
+        fault_settings
+        no_room 6 bash -c 'ulimit -f "$1"; exec "${@:2}"' limited $kib
+    done
+}
+
+@test "a line that was left without its end does not swallow the next" {
+    printf '{"time":"2026-11-21T20:' >"$RECORDS"
+    refused "$WITHOUT_IPC"
+    [ "$(grep -c '' "$RECORDS")" = 2 ]
+    record_is ".container.id == \"$ID\""
+    refused "$WITHOUT_IPC"
+    [ "$(grep -c '' "$RECORDS")" = 3 ]
+}
+
 # Where there is no file to write to, each record is in syslog.
 unwritable() {
     refused "$WITHOUT_IPC"
