@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
-# The shim hit from outside: each of its system calls failed, each moment of it hit by a signal, its child killed or
-# stopped. A container that must be refused is not created and not started, whatever fails; one that is private either
-# is, or there is one line that says why not. What is documented of it is in docs/policy.md, "When something fails".
+# Each system call of the shim's failed in turn. A container that must be refused is not created and not started, whatever
+# fails; one that is private either is, or there is one line that says why not (docs/policy.md, "When something fails").
 
 # shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
 load ../lib/common
@@ -28,22 +27,6 @@ teardown() { delete_containers; }
 
 # The calls by which the shim finds out what is whose.
 LOOKING='openat2?|statx|newfstatat|fstatfs|readlink|readlinkat|read|getdents64|lseek|ioctl|mq_open|pidfd_open'
-
-# Nothing was run, there is one line on stderr, or none where that itself failed, and one record more, in the log or syslog.
-stays_refused() {
-    ! was_called && [ "$status" = 1 ] && [ -z "$out" ] && [[ $err != *$'\n'* ]] || return
-    wait_until 10 one_more || complain "$told records, not one: $(tail -n 2 "$RECORDS") $(tail -n 2 "$SYSLOG")"
-}
-
-# creating FILTER [COMMAND OPTION…]: leaves in $CREATE a call for a new bundle, which is refused where nothing fails.
-creating() {
-    next_id
-    bundle "$ID" "$1"
-    CREATE=("$SHIM" --root "$ROOT" "${2:-create}" "${@:3}" --bundle "$(bundle_of "$ID")" "$ID")
-    before_one
-    capture "${CREATE[@]}"
-    stays_refused || complain "not refused, though nothing fails: exit $status, $out$err"
-}
 
 @test "create: each call that fails, and a container without an IPC namespace of its own" {
     creating "$WITHOUT_IPC"
@@ -145,97 +128,4 @@ interrupted() { was_called && [ "$status" = 0 ] && [ -z "$out$err" ]; }
     HELD=(-e inject=pidfd_send_signal:retval=0 -e inject=poll:retval=1)
     unheard() { ! was_called && [ "$status" = 1 ] && [[ -n $err && $err != *$'\n'* ]]; }
     each_call_fails unheard newfstatat EIO -- "$SHIM" --root "$ROOT" exec "$ID" true
-}
-
-# --- signals -----------------------------------------------------------------------------------------------------------
-
-ends_unadmitted() { ! was_called && [ "$status" != 0 ]; }
-
-@test "signals at each moment of a refusal" {
-    local signal
-    creating "$WITHOUT_IPC"
-    each_call_hit ends_unadmitted TERM 1 "${CREATE[@]}"
-    each_call_hit ends_unadmitted KILL 2 "${CREATE[@]}"
-    for signal in INT HUP PIPE; do each_call_hit ends_unadmitted "$signal" 7 "${CREATE[@]}"; done
-    each_call_hit stays_refused CHLD 3 "${CREATE[@]}"
-    records_whole
-    wait_until 60 assert_no_processes
-}
-
-# Stopped at each moment, and continued.
-stopped() {
-    before_one
-    capture bash -c 'strace -qq -o /dev/null -e signal=none -e "inject=all:signal=STOP:when=$1" "${@:2}" &
-        until ! kill -0 $! 2>/dev/null; do pkill -CONT -P $! || :; sleep 0.02; done
-        wait $!' stopped "$@"
-}
-
-@test "stopped and continued, a refusal is one all the same" {
-    local number
-    creating "$WITHOUT_IPC"
-    for ((number = 1; number < $(calls_of "${CREATE[@]}" | wc -l); number += 9)); do
-        stopped "$number" "${CREATE[@]}"
-        stays_refused || complain "stopped at its call number $number: exit $status, $out$err"
-    done
-    records_whole
-}
-
-# A signal to a real runtime's create, on its way there: there is a container, whole, or none.
-real_create() {
-    local number count
-    settings '.runtimes.default = "/usr/bin/runc"'
-    next_id
-    bundle "$ID"
-    count=$(calls_of "$GUARDED" --root "$ROOT" create --bundle "$(bundle_of "$ID")" "$ID" | wc -l)
-    bare delete --force "$ID"
-    for ((number = 1; number <= count; number += 9)); do
-        hit "all:signal=$1:when=$number" "$GUARDED" --root "$ROOT" create --bundle "$(bundle_of "$ID")" "$ID"
-        if [ "$status" = 0 ]; then
-            assert_private "$ID"
-            bare delete --force "$ID"
-        else
-            [ -z "$(init_of "$ID" 2>/dev/null)" ] || complain "exit $status, but there is a container"
-        fi
-        assert_nothing_left "$ID"
-        wait_until 60 assert_no_processes
-    done
-    records_whole
-}
-
-@test "signals on the way to a real runtime leave a container or nothing" {
-    for_each_runtime real_create TERM
-}
-
-# --- the sandboxed child -----------------------------------------------------------------------------------------------
-
-@test "a child that is killed at any of its calls: refused, or it had answered" {
-    local number=0 note=$BATS_TEST_TMPDIR/note unverified=0
-    next_id
-    bundle "$ID"
-    while :; do
-        rm -f "$note"
-        before_one
-        capture "$MEDDLE" kill $((++number)) "$note" "$SHIM" --root "$ROOT" create --bundle "$(bundle_of "$ID")" "$ID"
-        [ -e "$note" ] || break
-        if was_called; then
-            [ "$status" = 0 ] || complain "killed at its call $number: exit $status"
-        else
-            stays_refused || complain "killed at its call $number: exit $status, $err"
-            record_is '.error.kind == "unverifiable"'
-            unverified=$((unverified + 1))
-        fi
-    done
-    [ "$number" -gt 6 ] && [ "$unverified" -gt 4 ] || complain "$number calls, $unverified refusals"
-}
-
-@test "a child that hangs is killed, and the container refused" {
-    local note=$BATS_TEST_TMPDIR/note
-    next_id
-    bundle "$ID"
-    before_one
-    capture "$MEDDLE" hang 8 "$note" "$SHIM" --root "$ROOT" create --bundle "$(bundle_of "$ID")" "$ID"
-    stays_refused || complain "exit $status, $out$err"
-    [[ $err == *'took too long'* ]] || complain "$err"
-    record_is '.error.kind == "unverifiable"'
-    [ "$(<"$note")" = $'hit\nended' ] || complain "the child: $(<"$note")"
 }

@@ -101,6 +101,22 @@ hit() {
     capture strace -qq -o /dev/null -e signal=none "${HELD[@]}" -e "inject=$1" "${@:2}"
 }
 
+# Nothing was run, there is one line on stderr, or none where that itself failed, and one record more, in the log or syslog.
+stays_refused() {
+    ! was_called && [ "$status" = 1 ] && [ -z "$out" ] && [[ $err != *$'\n'* ]] || return
+    wait_until 10 one_more || complain "$told records, not one: $(tail -n 2 "$RECORDS") $(tail -n 2 "$SYSLOG")"
+}
+
+# creating FILTER [COMMAND OPTION…]: leaves in $CREATE a call for a new bundle, which is refused where nothing fails.
+creating() {
+    next_id
+    bundle "$ID" "$1"
+    CREATE=("$SHIM" --root "$ROOT" "${2:-create}" "${@:3}" --bundle "$(bundle_of "$ID")" "$ID")
+    before_one
+    capture "${CREATE[@]}"
+    stays_refused || complain "not refused, though nothing fails: exit $status, $out$err"
+}
+
 # calls_of COMMAND…: the names of its system calls, in order, until it becomes another program.
 calls_of() {
     local trace=$BATS_TEST_TMPDIR/trace
