@@ -87,12 +87,12 @@ dev_t own_mqueue_device() {
   const bool ours = static_cast<bool>(queue);
   if (!queue && errno == EEXIST)
     queue = Fd(mq_open(name.c_str(), O_RDONLY | O_CLOEXEC));  // somebody else's does as well
-  if (!queue && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EACCES || errno == ENOSPC))
-    throw Error(ErrorKind::unverifiable, "the host's message queues cannot be looked up: " + reason(errno));
-  if (!queue) return 0;
+  if (!queue && (errno == ENOSYS || errno == EPERM)) return 0;
+  const int why = errno;
   if (ours) mq_unlink(name.c_str());
   struct stat stat {};
-  return fstat(queue.get(), &stat) == 0 ? stat.st_dev : 0;
+  if (queue && fstat(queue.get(), &stat) == 0) return stat.st_dev;
+  throw Error(ErrorKind::unverifiable, "the host's message queues cannot be looked up: " + reason(queue ? errno : why));
 }
 
 const Mount* parent_of(const Mount& mount, const std::vector<Mount>& mounts) {
@@ -187,7 +187,15 @@ std::optional<FileId> file_id(int folder, const std::string& name) {
   return id;
 }
 
+std::optional<FileId> find_file(const std::string& path) {
+  auto id = file_id(AT_FDCWD, path);
+  if (!id && errno != ENOENT && errno != ENOTDIR)
+    throw Error(ErrorKind::unverifiable, quoted(path) + " cannot be examined: " + reason(errno));
+  return id;
+}
+
 FileSystemPart part_of(const FileId& id, const std::string& path, const std::vector<Mount>& mounts) {
+  if (path.empty()) throw Error(ErrorKind::unverifiable, "where a file lies cannot be told");
   const Mount* found = nullptr;
   for (const Mount& mount : mounts) {
     if (id.mount ? mount.id == *id.mount : mount.device == id.device && lies_in(path, mount.point))
@@ -211,9 +219,10 @@ bool came_with_parent(const Mount& mount, const std::vector<Mount>& mounts, cons
 
 SharedFileSystems shared_file_systems(const std::vector<Mount>& own, bool with_hidden) {
   SharedFileSystems shared;
-  shared.shm_point = without_links("/dev/shm");
-  if (const auto id = shared.shm_point.empty() ? std::nullopt : file_id(AT_FDCWD, shared.shm_point))
+  if (const auto id = find_file("/dev/shm")) {
+    shared.shm_point = without_links("/dev/shm");
     shared.shm = part_of(*id, shared.shm_point, own);
+  }
   for (const Mount& mount : own) {
     shared.shm_is_mount = shared.shm_is_mount || mount.point == shared.shm_point;
     if (mount.type == "mqueue") add(shared.mqueues, mount.device);

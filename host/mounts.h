@@ -45,6 +45,9 @@ struct FileId {
 // told.
 std::optional<FileId> file_id(int folder, const std::string& name);
 
+// Of what is at `path`; nullopt if nothing is there. Throws Error (unverifiable) where that cannot be told.
+std::optional<FileId> find_file(const std::string& path);
+
 // The host's file systems through which processes share memory or messages.
 struct SharedFileSystems {
   FileSystemPart shm;          // the host's /dev/shm, be it a mount of its own or a folder; device 0 if there is none
@@ -59,7 +62,7 @@ struct SharedFileSystems {
 SharedFileSystems shared_file_systems(const std::vector<Mount>& own, bool with_hidden);
 
 // The part of its file system that the file `id` at `path`, absolute and without links, is; `mounts` are those it is
-// seen with.
+// seen with. Throws Error (unverifiable) if `path` is empty.
 FileSystemPart part_of(const FileId& id, const std::string& path, const std::vector<Mount>& mounts);
 
 // Whether `mount`, one of `mounts`, came in with the folder that it is mounted below on the host too, rather than by

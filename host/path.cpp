@@ -84,7 +84,9 @@ class Walk {
           if (!here_) return std::nullopt;
           continue;
         }
-        follow_link(read_link(next.get(), ""));
+        const std::string target = read_link(next.get(), "");
+        if (target.empty()) throw unopened();
+        follow_link(target);
         continue;
       }
       if (name != "..")

@@ -32,7 +32,7 @@ std::optional<std::uint64_t> start_time_in(int process) {
   const ssize_t size = fd ? read(fd.get(), buffer, sizeof buffer) : -1;
   if (size <= 0) return std::nullopt;
   const auto stat = parse_stat({buffer, static_cast<std::size_t>(size)});
-  errno = ESRCH;
+  errno = stat ? ESRCH : EPROTO;
   if (!stat || stat->ended) return std::nullopt;
   return stat->started;
 }
@@ -69,8 +69,13 @@ std::optional<Process> Process::find(pid_t pid, std::optional<std::uint64_t> sta
   if (!pidfd && errno == ESRCH) return std::nullopt;
   if (!pidfd) throw fail();
   Fd folder(open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder && errno == ENOENT) return std::nullopt;
-  if (!folder) throw fail();
+  if (!folder) {
+    const int why = errno;
+    pollfd ended{pidfd.get(), POLLIN, 0};
+    if (why == ENOENT && poll(&ended, 1, 0) > 0) return std::nullopt;
+    errno = why;  // it lives: /proc is another's, or none
+    throw fail();
+  }
   errno = 0;
   const auto started = start_time_in(folder.get());
   if (!started && (errno == ESRCH || errno == ENOENT)) return std::nullopt;
@@ -103,7 +108,11 @@ std::vector<Process::Open> Process::open_files() const {
   const int fd = openat(folder_.get(), "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(fd < 0 ? nullptr : fdopendir(fd), closedir);
   if (!folder) throw fail(errno);
-  while (const dirent* entry = readdir(folder.get())) {
+  for (;;) {
+    errno = 0;
+    const dirent* entry = readdir(folder.get());
+    if (entry == nullptr && errno != 0) throw fail(errno);
+    if (entry == nullptr) break;
     const std::string name = entry->d_name;
     if (name.front() != '.') add("fd/" + name);
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -141,12 +142,16 @@ Bundle copy_of_bundle(std::string_view document, const std::string& shown) {
   }
 }
 
-bool exists(const std::string& path) {
-  struct stat stat {};
-  return lstat(path.c_str(), &stat) == 0;
-}
-
 }  // namespace
+
+bool waits_to_start(const std::string& folder) {
+  const std::string fifo = folder + "/exec.fifo";
+  struct stat stat {};
+  if (lstat(fifo.c_str(), &stat) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG) return false;
+  throw Error(ErrorKind::unverifiable,
+              "the runtime's state " + host::quoted(fifo) + " cannot be examined: " + host::reason(errno));
+}
 
 std::optional<RuntimeState> read_runtime_state(const std::string& folder, const std::function<void()>& meanwhile) {
   constexpr host::FileRules rules{host::Owner::root_or_caller, max_document, ErrorKind::unverifiable};
@@ -161,7 +166,7 @@ std::optional<RuntimeState> read_runtime_state(const std::string& folder, const 
       throw Error(ErrorKind::unverifiable, shown(file) + ": " + error.what());
     }
   };
-  const bool waits = exists(folder + "/exec.fifo");  // runc's and crun's init both wait at it
+  const bool waits = waits_to_start(folder);
   if (const auto file = read("state.json")) {
     // youki's has the specification's form, runc's has no member "pid".
     Understood runc = read_as(*file, "state.json", runc_state);

@@ -22,8 +22,12 @@ struct RuntimeState {
   // The path of the IPC namespace that it was told to join, as the runtime noted it (runc in its state, crun in its
   // copy of config.json); none for a new one, or where the runtime notes nothing.
   std::optional<std::string> ipc_path;
-  bool waits = false;  // it was created and has not been started: the fifo that its init waits at is there
+  bool waits = false;  // it was created and has not been started
 };
+
+// Whether the container whose state is in `folder` was created and not started: runc's and crun's init both wait at a
+// fifo there. Throws host::Error (unverifiable) where that cannot be told.
+bool waits_to_start(const std::string& folder);
 
 // The state in `folder`, which is <root>/<id>; nullopt if there is none that names an init process.
 // Throws host::Error (unverifiable) if there is one that cannot be understood. `meanwhile` runs beside each

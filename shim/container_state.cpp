@@ -69,6 +69,8 @@ std::optional<std::string> output_of(const std::vector<std::string>& words) {
   if (!ended) throw Error(ErrorKind::unverifiable, "the runtime was asked for the container's state and did not end");
   // Where SIGCHLD is ignored there is no status: then a runtime that failed has printed nothing.
   if (waited < 0) return output.empty() ? std::nullopt : std::optional(output);
+  if (WIFSIGNALED(status))
+    throw Error(ErrorKind::unverifiable, "the runtime was asked for the container's state and died");
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return std::nullopt;
   return output;
 }

@@ -45,7 +45,7 @@ class HostMounts {
   // Whether `device` is that of /dev/shm, without reading the mounts.
   bool is_shm_device(dev_t device) {
     if (!shm_device_) {
-      const auto shm = host::file_id(AT_FDCWD, "/dev/shm");
+      const auto shm = host::find_file("/dev/shm");
       shm_device_ = shm ? shm->device : 0;
     }
     return device == *shm_device_;
@@ -106,7 +106,7 @@ void add_layers(std::vector<Exposure>& exposures, const Source& source, HostMoun
   for (const host::Mount& mount : mounts.all()) {
     if (source.id.mount ? mount.id != *source.id.mount : mount.device != source.id.device) continue;
     for (const std::string& folder : host::overlay_folders(mount)) {
-      const auto id = host::file_id(AT_FDCWD, folder);
+      const auto id = host::find_file(folder);
       if (id && mounts.is_shm_device(id->device))
         add_shm(exposures,
                 {source.what + " is an overlay of " + host::quoted(folder) + ", which", *id,
@@ -159,8 +159,11 @@ void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declar
 // Whether a namespace of that type that it declares, or does not, leaves the container in ours.
 bool stays_in_ours(const std::optional<oci::Namespace>& declared, const std::string& type) {
   if (!declared) return true;
-  const auto joined = declared->path ? host::namespace_at(*declared->path) : std::nullopt;
-  return joined && joined == host::own_namespace(type);
+  if (!declared->path) return false;
+  const auto joined = host::namespace_at(*declared->path);
+  if (!joined) return errno != ENOENT;  // what cannot be told may be ours
+  const auto own = host::own_namespace(type);
+  return !own || joined == own;
 }
 
 }  // namespace
@@ -201,15 +204,18 @@ std::vector<Exposure> exposures_of_descriptors(int more, const host::Kernel& ker
   HostMounts mounts;
   const auto host_ipc = kernel.host_ipc();
   for (int fd = 0; fd <= STDERR_FILENO + more; ++fd) {
+    struct statfs where {};
     const auto id = host::file_id(fd, "");
-    if (!id) continue;  // not open
+    if (!id && errno == EBADF) continue;
+    if (!id || fstatfs(fd, &where) != 0)
+      throw Error(ErrorKind::unverifiable,
+                  "the descriptor " + std::to_string(fd) + " cannot be examined: " + host::reason(errno));
     const Source source{"the descriptor " + std::to_string(fd) + " that it inherits", *id,
                         [fd] { return host::path_of(fd); }};
-    struct statfs where {};
     add_shm(exposures, source, mounts);
     if (id->folder)  // from which any other of the host's can be reached
       add(exposures, ExposureKind::host_shm, source.what + " is the host's folder " + host::quoted(source.path()));
-    if (fstatfs(fd, &where) == 0 && where.f_type == mqueue_magic)
+    if (where.f_type == mqueue_magic)
       add(exposures, ExposureKind::host_mqueue, source.what + " is a POSIX message queue of the host's");
     if (std::find(host_ipc.begin(), host_ipc.end(), host::NamespaceId{id->device, id->inode}) != host_ipc.end())
       add(exposures, ExposureKind::host_ipc, source.what + " is the host's IPC namespace");

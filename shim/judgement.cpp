@@ -1,24 +1,20 @@
 #include "shim/judgement.h"
 
 #include <algorithm>
-#include <ctime>
+#include <chrono>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "config/date.h"
 #include "host/text.h"
 
 namespace shim {
 
 namespace {
 
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm day{};
-  gmtime_r(&now, &day);
-  char text[16];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &day)};
-}
+// Not by gmtime_r(3), which counts the leap seconds of whatever file the environment's TZ names.
+std::string today() { return config::text_of(std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now())); }
 
 }  // namespace
 

@@ -90,11 +90,14 @@ StateQuery query_for(const std::string& id, const Errand& errand, const Policy& 
 
 bool admit_start(const std::string& id, const Errand& errand, Policy& policy) {
   const auto objection = objection_to(errand, policy);
-  const StartJudgement start =
-      judge_start(query_for(id, errand, policy), Stage::waiting, policy, host::kernel(), objection);
+  StartJudgement start = judge_start(query_for(id, errand, policy), Stage::waiting, policy, host::kernel(), objection);
   if (!start.judgement) return true;
   const bool runs = start.judgement->runs(policy.settings().mode);
-  if (!runs) end(start);
+  try {
+    if (!runs) end(start);
+  } catch (const host::Error& error) {  // told like the rest
+    start.judgement->error = error;
+  }
   tell(*start.judgement, "start", errand, policy);
   return runs;
 }

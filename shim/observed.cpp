@@ -36,7 +36,7 @@ bool contains(const std::vector<dev_t>& devices, dev_t device) {
 bool shows_shm(const host::Mount& mount, const View& view) {
   const auto folders = host::overlay_folders(mount);
   return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
-    const auto id = host::file_id(AT_FDCWD, folder);
+    const auto id = host::find_file(folder);
     return id && id->device == view.host.shared.shm.device &&
            host::part_of(*id, host::without_links(folder), view.host.mounts).lies_in(view.host.shared.shm);
   });
@@ -118,7 +118,8 @@ std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const o
       exposures.push_back(
           {ExposureKind::foreign_ipc, what + "another container's IPC namespace, " + host::quoted(*state.ipc_path)});
   }
-  if (init.namespace_id("pid") == host::own_namespace("pid"))
+  const auto own_pids = host::own_namespace("pid");
+  if (!own_pids || init.namespace_id("pid") == *own_pids)
     exposures.push_back({ExposureKind::host_proc, what + "the host's PID namespace"});
   return exposures;
 }

@@ -1,10 +1,11 @@
 #include "shim/record.h"
 
 #include <algorithm>
-#include <ctime>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "config/date.h"
 #include "host/text.h"
 
 namespace shim {
@@ -98,16 +99,15 @@ const char* advice(config::ExposureKind kind) {
 }
 
 std::string utc(std::chrono::system_clock::time_point time, bool milliseconds) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::string out(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts));
-  if (milliseconds) {
-    const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count() % 1000;
-    const std::string digits = std::to_string(1000 + count);
-    out += "." + digits.substr(1);
-  }
+  const auto digits = [](std::int64_t number, int count) {
+    const std::string text = std::to_string(number);
+    return std::string(static_cast<std::size_t>(count) - text.size(), '0') + text;
+  };
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::hh_mm_ss clock{std::chrono::floor<std::chrono::milliseconds>(time - day)};
+  std::string out = config::text_of(day) + "T" + digits(clock.hours().count(), 2) + ":" +
+                    digits(clock.minutes().count(), 2) + ":" + digits(clock.seconds().count(), 2);
+  if (milliseconds) out += "." + digits(clock.subseconds().count(), 3);
   return out + "Z";
 }
 

@@ -1,7 +1,5 @@
 #include "shim/start_gate.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <exception>
@@ -68,10 +66,8 @@ std::vector<std::string> waiting_among(const std::vector<std::string>& words, co
   std::vector<std::string> ids;
   const auto root = state_root(query);
   if (!root) return ids;
-  for (const std::string& word : words) {
-    struct stat fifo {};
-    if (oci::is_id(word) && lstat((*root + "/" + word + "/exec.fifo").c_str(), &fifo) == 0) ids.push_back(word);
-  }
+  for (const std::string& word : words)
+    if (oci::is_id(word) && oci::waits_to_start(*root + "/" + word)) ids.push_back(word);
   return ids;
 }
 

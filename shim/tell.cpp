@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -31,17 +32,21 @@ class LineSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
  public:
   explicit LineSink(int fd) : fd_(fd) {}
   bool failed() const { return failed_; }
+  std::size_t written() const { return written_; }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    failed_ = write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size());
+    const ssize_t n = write(fd_, line.data(), line.size());
+    failed_ = n != static_cast<ssize_t>(line.size());
+    written_ = static_cast<std::size_t>(std::max<ssize_t>(n, 0));
   }
   void flush_() override {}
 
   int fd_;
   bool failed_ = false;
+  std::size_t written_ = 0;
 };
 
 // While it lives, a file that has grown to RLIMIT_FSIZE makes a write fail instead of ending us; what the runtime
@@ -61,14 +66,27 @@ class NoFileSizeSignal {
   struct sigaction before_ {};
 };
 
-// Whether the line could be written.
-bool write_line(int fd, const std::string& line) {
+struct Written {
+  bool whole;
+  std::size_t bytes;
+};
+
+Written write_line(int fd, const std::string& line) {
   const NoFileSizeSignal guard;
   const auto sink = std::make_shared<LineSink>(fd);
   spdlog::logger logger("ipcguard", sink);
   logger.set_pattern("%v");
   logger.log(spdlog::level::info, spdlog::string_view_t(line));
-  return !sink->failed();
+  return {!sink->failed(), sink->written()};
+}
+
+// Blanks the last `size` bytes that were written to `fd`, which the disk had room for while the rest of their line did
+// not fit. That needs no more room and, unlike truncating, hits nobody who has written a line behind them meanwhile.
+void blank(int fd, std::size_t size) {
+  const off_t end = lseek(fd, 0, SEEK_CUR);
+  if (size == 0 || fcntl(fd, F_SETFL, 0) != 0) return;  // without O_APPEND, which pwrite(2) would heed
+  const std::string blanks = std::string(size - 1, ' ') + "\n";
+  [[maybe_unused]] const ssize_t n = pwrite(fd, blanks.data(), size, end - static_cast<off_t>(size));
 }
 
 // To syslog, in the form of syslog(3), which itself would wait for as long as journald does not read.
@@ -86,10 +104,15 @@ void write_syslog(const std::string& line) {
 bool append_to_file(const std::string& path, const std::string& line) {
   // O_NONBLOCK and the look at what it is: a FIFO or a device in its place must not hold up a container.
   const host::Fd file(
-      open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640));
+      open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640));
   struct stat stat {};
   if (!file || fstat(file.get(), &stat) != 0 || !S_ISREG(stat.st_mode)) return false;
-  return write_line(file.get(), line);
+  // What somebody left without an end, killed in the middle of it or by a loss of power, must not swallow this one.
+  char last = '\n';
+  const bool unended = stat.st_size > 0 && pread(file.get(), &last, 1, stat.st_size - 1) == 1 && last != '\n';
+  const Written written = write_line(file.get(), unended ? "\n" + line : line);
+  if (!written.whole) blank(file.get(), written.bytes);
+  return written.whole;
 }
 
 // As logrus writes it, whose text format quotes as Go's %q does: JSON's escapes are among those.

@@ -209,7 +209,7 @@ odd_answers() {
     local other=$BATS_TEST_TMPDIR/odd-$RT answer
     ln -sfn "$SHIM" "$BATS_TEST_TMPDIR/ipcguard-runtime.odd"
     settings ".runtimes.odd = \"$other\""
-    for answer in 'echo {' 'echo "[]"' 'cat /dev/zero' 'echo "{\"pid\":1,\"pid\":2}"'; do
+    for answer in 'echo {' 'echo "[]"' 'cat /dev/zero' 'kill -KILL $$' 'echo "{\"pid\":1,\"pid\":2}"'; do
         printf '#!/bin/sh\ncase " $* " in *" state "*) %s; exit 0;; esac\ntouch %s.started\n' "$answer" "$other" >"$other"
         chmod 755 "$other"
         capture "$BATS_TEST_TMPDIR/ipcguard-runtime.odd" start some-container

@@ -162,6 +162,17 @@ TEST_CASE("the folders that an overlay shows") {
   CHECK(host::overlay_folders(mounts[1]).empty());
 }
 
+TEST_CASE("what is at a path, or nothing, or that it cannot be told") {
+  const tests::TempFolder folder;
+  const std::string file = folder.write("file", "");
+  REQUIRE(symlink("loop", (folder / "loop").c_str()) == 0);
+  CHECK(host::find_file(file));
+  CHECK_FALSE(host::find_file(folder / "nothing"));
+  CHECK_FALSE(host::find_file(file + "/below"));
+  CHECK(tests::kind_of_failure([&] { host::find_file(folder / "loop"); }) == "unverifiable");
+  CHECK(tests::kind_of_failure([&] { host::part_of(*host::find_file(file), "", {}); }) == "unverifiable");
+}
+
 TEST_CASE("which parts of a proc file system lead to processes") {
   for (const char* root : {"/", "/1", "/123/root", "/9"}) CHECK(host::leads_to_processes(root));
   for (const char* root : {"/sys", "/bus", "/irq/1", "/asound", ""}) CHECK_FALSE(host::leads_to_processes(root));

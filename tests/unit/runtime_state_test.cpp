@@ -185,6 +185,16 @@ TEST_CASE("a container that was created and not started waits at its fifo") {
   CHECK(state_of(folder).waits);
 }
 
+TEST_CASE("whether it waits is not guessed: a folder that cannot be looked into is none that is not there") {
+  const TempFolder folder;
+  CHECK_FALSE(oci::waits_to_start(folder.path()));
+  CHECK_FALSE(oci::waits_to_start(folder / "nothing"));
+  CHECK_FALSE(oci::waits_to_start(folder.write("file", "")));
+  CHECK_FALSE(oci::waits_to_start(folder / std::string(300, 'x')));  // no name of a container's
+  REQUIRE(symlink("loop", (folder / "loop").c_str()) == 0);
+  CHECK(tests::kind_of_failure([&] { oci::waits_to_start(folder / "loop"); }) == "unverifiable");
+}
+
 TEST_CASE("the state of youki, and of any runtime that is asked for it") {
   const std::string text = R"({"ociVersion":"1.0.2","id":"a","status":"created","pid":7,"bundle":"/b",
       "annotations":{"io.kubernetes.cri.sandbox-id":"s","x":"y"}})";
