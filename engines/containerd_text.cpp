@@ -47,9 +47,11 @@ void replace(std::string& text, const Part& part, const std::string& with) {
   text.replace(part.begin, part.end - part.begin, with);
 }
 
+// After the byte order mark, on the first line.
 std::size_t line_begin(const std::string& text, std::size_t offset) {
   const std::size_t found = offset == 0 ? std::string::npos : text.rfind('\n', offset - 1);
-  return found == std::string::npos ? 0 : found + 1;
+  if (found != std::string::npos) return found + 1;
+  return offset > 0 && text.starts_with(byte_order_mark) ? 3 : 0;
 }
 
 // After its newline, if it has one.
@@ -133,7 +135,7 @@ void take_blocks(std::string& text, const std::string& path) {
 
 void take_lines(std::string& text) {
   for (std::size_t at; (at = text.find(added)) != std::string::npos;) {
-    const std::size_t begin = std::max(line_begin(text, at), text.starts_with(byte_order_mark) ? std::size_t{3} : 0);
+    const std::size_t begin = line_begin(text, at);
     text.erase(begin, line_end(text, at) - begin);
   }
 }

@@ -71,6 +71,12 @@ TEST_CASE("a runtime and the default come into any file, and out of it again, wi
     }
 }
 
+TEST_CASE("a byte order mark stays, whatever stands on its line") {
+  const std::string mark = "\xef\xbb\xbf";
+  CHECK(take(put(mark)) == mark);
+  CHECK(take(mark + "[plugins.cri.containerd.runtimes.ipcguard.options]\nBinaryName = \"" + shim + "\"\n") == mark);
+}
+
 TEST_CASE("what is added to a file of containerd's looks as if a person had written it") {
   CHECK(put("") == begin + "version = 2\n\n" + tables + end);
   CHECK(put("version = 2\n", "ipcguard") ==
