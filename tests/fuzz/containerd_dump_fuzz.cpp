@@ -1,8 +1,7 @@
 // What containerd says that its configuration comes to, before a change and after it, parted by the first line "%".
-#include "engines/containerd_dump.h"
-
 #include <algorithm>
 
+#include "engines/containerd_dump.h"
 #include "engines/containerd_text.h"
 #include "tests/fuzz/harness.h"
 
@@ -19,9 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::require(std::count_if(known.begin(), known.end(), is_default) <= 1, "there is one default at most");
   for (const engines::Registration& one : known) {
     std::string tables;
-    if (!fuzz::survives([&] {
-          tables = engines::containerd_runtime_tables(before, one.name, plugin, "ipcguard", shim);
-        }))
+    if (!fuzz::survives(
+            [&] { tables = engines::containerd_runtime_tables(before, one.name, plugin, "ipcguard", shim); }))
       continue;
     const auto copied = engines::containerd_runtimes("version = 2\n" + tables);
     fuzz::require(copied.size() == 1 && copied[0].name == "ipcguard" && copied[0].path == shim,

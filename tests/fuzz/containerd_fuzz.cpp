@@ -1,9 +1,8 @@
 // A file of containerd's configuration. What `ipcguard configure` puts there is taken out again to the byte. The first
 // byte chooses the plugin, and whether ours is the default.
-#include "engines/containerd_text.h"
-
 #include <algorithm>
 
+#include "engines/containerd_text.h"
 #include "engines/toml.h"
 #include "tests/fuzz/harness.h"
 
@@ -43,10 +42,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string whole = text + (text.empty() || text.back() == '\n' || text == "\xEF\xBB\xBF" ? "" : "\n");
   std::string with;
   const auto put = [&](const std::string& into) {
-    return with_runtimes({"f", into}, plugin, tables(plugin), standard, 2);
+    return engines::with_runtimes({"f", into}, plugin, tables(plugin), standard, 2);
   };
   if (fuzz::survives([&] { with = put(text); }, false)) {
-    fuzz::require(has_containerd_runtime({"f", with}, "ipcguard"), "our runtime is there");
+    fuzz::require(engines::has_containerd_runtime({"f", with}, "ipcguard"), "our runtime is there");
     fuzz::require(take(with) == whole, "what was put there is taken out to the byte");
     fuzz::require(put(take(with)) == with, "and comes back the same");
   }

@@ -1,4 +1,5 @@
-// Docker's daemon.json, edited as a text. What comes out says what went in and our runtime, and is taken back to the byte.
+// Docker's daemon.json, edited as a text. What comes out says what went in and our runtime, and is taken back to the
+// byte.
 #include <nlohmann/json.hpp>
 
 #include "engines/docker.h"

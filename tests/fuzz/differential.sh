@@ -16,7 +16,7 @@ sources crun
 ocispec=$CACHE/ocispec-${SOURCES##*/crun-}
 if [[ ! -e $ocispec/.built ]]; then
     rm -rf "$ocispec"
-    cp -r "$SOURCES/libocispec" "$ocispec"
+    cp -a "$SOURCES/libocispec" "$ocispec"
     (cd "$ocispec" && ./configure --enable-embedded-yajl && make -j"$(nproc)") >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log"; exit 1; }
     touch "$ocispec/.built"
 fi

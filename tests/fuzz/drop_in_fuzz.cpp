@@ -1,5 +1,5 @@
-// The files of CRI-O and of Podman that are in TOML: the engine's own, and the drop-in that gets our block, parted by the
-// first line "%". The first byte chooses whose.
+// The files of CRI-O and of Podman that are in TOML: the engine's own, and the drop-in that gets our block, parted by
+// the first line "%". The first byte chooses whose.
 #include <algorithm>
 
 #include "engines/crio.h"
