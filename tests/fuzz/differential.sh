@@ -26,7 +26,7 @@ GO111MODULE=off go build -o "$work/runc_reader" tests/fuzz/differential/runc_rea
 clang -c -g -O1 -fsanitize=address -I. -I"$ocispec" -I"$ocispec/src" -I"$ocispec/src/ocispec" -I"$ocispec/yajl/src/headers" \
     -o "$work/crun_reader.o" tests/fuzz/differential/crun_reader.c
 clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -I. -o "$work/differential_fuzz" \
-    tests/fuzz/differential/differential_fuzz.cpp tests/fuzz/in_process.cpp "$work/crun_reader.o" build/fuzz/liboci.a build/fuzz/libhost.a \
+    tests/fuzz/differential/differential_fuzz.cpp tests/fuzz/{in_process,json_mutator}.cpp "$work/crun_reader.o" build/fuzz/liboci.a build/fuzz/libhost.a \
     "$ocispec/.libs/libocispec.a" "${yajl[@]}"
 
 for scenario in tests/fixtures/${IPCGUARD_FUZZ_SCENARIOS:-*}/; do cp -- "$scenario/config.json" "$work/corpus/$(basename "$scenario")"; done
