@@ -38,12 +38,17 @@ std::size_t after_value(std::string_view text, std::size_t at) {
   return at;
 }
 
+// Those of objects, and the objects in arrays, which have no key.
 std::vector<Member> members_of(std::string_view text) {
   std::vector<Member> members;
-  for (std::size_t at = text.find('"'); at < text.size(); at = text.find('"', at)) {
-    const std::size_t key_end = after_string(text, at), colon = skip_blanks(text, key_end);
-    if (colon < text.size() && text[colon] == ':') members.push_back({at, key_end, after_value(text, colon + 1)});
-    at = key_end;
+  char before = 0;
+  for (std::size_t at = skip_blanks(text, 0); at < text.size();) {
+    const std::size_t end = text[at] == '"' ? after_string(text, at) : at + 1, next = skip_blanks(text, end);
+    if (text[at] == '"' && next < text.size() && text[next] == ':')
+      members.push_back({at, end, after_value(text, next + 1)});
+    if (text[at] == '{' && (before == '[' || before == ',')) members.push_back({at, at, after_value(text, at)});
+    before = text[at];
+    at = next;
   }
   return members;
 }
@@ -81,7 +86,9 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
   std::string text(reinterpret_cast<const char*>(data), size);
   const std::vector<Member> members = members_of(text);
   if (members.empty() || pick(2) == 0) return LLVMFuzzerMutate(data, size, max_size);
-  const Member one = members[pick(members.size())], other = members[pick(members.size())];
+  const Member one = members[pick(members.size())];
+  Member other = members[pick(members.size())];
+  if ((one.key_end == one.begin) != (other.key_end == other.begin)) other = one;
   const std::string copy = text.substr(one.begin, one.end - one.begin);
   switch (pick(5)) {
     case 0: text.insert(one.end, "," + copy); break;

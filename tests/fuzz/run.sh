@@ -73,9 +73,12 @@ libfuzzer() { # READER DICTIONARY
 afl() { # READER DICTIONARY
     local out=build/fuzz/afl/$1 input crashed=0
     rm -rf "$out"
-    mkdir -p "$out"
+    mkdir -p "$out/seeds"
+    # Without what libFuzzer found, which it would take minutes to look at; it asks for one at least.
+    echo >"$out/seeds/newline"
+    find "$corpora/$1" -name 'seed-*' -exec cp -t "$out/seeds" {} +
     AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_IGNORE_SEED_PROBLEMS=1 \
-        afl-fuzz -V "$seconds" -G "$length" -t 20000 -m none -x "$2" -i "$corpora/$1" -o "$out" -- "$built/$1_fuzz" >"$logs/$1" 2>&1 ||
+        afl-fuzz -V "$seconds" -G "$length" -t 20000 -m none -x "$2" -i "$out/seeds" -o "$out" -- "$built/$1_fuzz" >"$logs/$1" 2>&1 ||
         return 1
     for input in "$out"/default/{crashes,hangs}/id:*; do
         [[ ! -e $input ]] || { cp -- "$input" "$found/$1-afl-$(sha1sum "$input" | cut -c 1-40)"; crashed=1; }
