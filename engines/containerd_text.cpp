@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "engines/toml.h"
 #include "host/error.h"
@@ -223,9 +224,11 @@ void take_sections(std::string& text, const std::string& path, const std::string
   if (runtime == nullptr) return;
   std::vector<Part> sections;
   collect_sections(text, *runtime, sections);
-  std::sort(sections.begin(), sections.end(), [](const Part& a, const Part& b) { return a.begin > b.begin; });
+  // From the end; a table without a header has the place of one below it, which is the longer.
+  std::sort(sections.begin(), sections.end(),
+            [](const Part& a, const Part& b) { return std::pair(a.begin, a.end) > std::pair(b.begin, b.end); });
   std::size_t above = text.size();
-  for (const Part& section : sections) {  // from the end; a table without a header has the place of one below it
+  for (const Part& section : sections) {
     if (section.end <= above) text.erase(section.begin, section.end - section.begin);
     above = std::min(above, section.begin);
   }

@@ -147,6 +147,10 @@ TEST_CASE("what is ours is found although another tool has dropped our comments"
   CHECK(left.find("ipcguard") == std::string::npos);
   CHECK(left.find("runtimes.nvidia]\n          runtime_type = \"io.containerd.runc.v2\"\n") != std::string::npos);
   CHECK(left.find("[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n") != std::string::npos);
+  // Only the table below it has a header.
+  const std::string below =
+      "[plugins.cri.containerd.runtimes.ipcguard.options]\nBinaryName = \"" + shim + "\"\nSystemdCgroup = true\n";
+  CHECK(take("[debug]\n" + below) == "[debug]\n");
   // Of another's with that name nothing is taken.
   const std::string other =
       header +
