@@ -1,5 +1,5 @@
 // A file of containerd's configuration. What `ipcguard configure` puts there is taken out again to the byte. The first
-// byte chooses the plugin, and whether ours is the default.
+// byte chooses the plugin, whether ours is the default, and how its table is written.
 #include <algorithm>
 
 #include "engines/containerd_text.h"
@@ -10,10 +10,17 @@ namespace {
 
 const std::string shim = "/usr/local/bin/ipcguard-runtime", import = "/etc/containerd/conf.d/zz-ipcguard*.toml";
 
-std::string tables(const std::string& plugin) {
+// With a header of the runtime's own, or only of the table below it.
+std::string tables(const std::string& plugin, bool own_header) {
   const std::string header = "[plugins." + engines::toml_key(plugin) + ".containerd.runtimes.ipcguard";
-  return header + "]\nruntime_type = \"io.containerd.runc.v2\"\n\n" + header + ".options]\nBinaryName = \"" + shim +
-         "\"\n";
+  return (own_header ? header + "]\nruntime_type = \"io.containerd.runc.v2\"\n\n" : "") + header +
+         ".options]\nBinaryName = \"" + shim + "\"\n";
+}
+
+// As another tool leaves it, which drops comments.
+std::string without_comments(std::string text) {
+  for (std::size_t at; (at = text.find("# ipcguard: ")) != text.npos;) text.erase(at, text.find('\n', at) - at);
+  return text;
 }
 
 std::string take(const std::string& text) { return engines::without_ours({"f", text}, "ipcguard", shim, import); }
@@ -42,12 +49,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string whole = text + (text.empty() || text.back() == '\n' || text == "\xEF\xBB\xBF" ? "" : "\n");
   std::string with;
   const auto put = [&](const std::string& into) {
-    return engines::with_runtimes({"f", into}, plugin, tables(plugin), standard, 2);
+    return engines::with_runtimes({"f", into}, plugin, tables(plugin, data[0] / 6 % 2 == 0), standard, 2);
   };
   if (fuzz::survives([&] { with = put(text); }, false)) {
     fuzz::require(engines::has_containerd_runtime({"f", with}, "ipcguard"), "our runtime is there");
     fuzz::require(take(with) == whole, "what was put there is taken out to the byte");
     fuzz::require(put(take(with)) == with, "and comes back the same");
+    std::string left;
+    if (standard.empty() && fuzz::survives([&] { left = take(without_comments(with)); })) {
+      const auto is = engines::parse_toml(left, "f"),
+                 was = engines::parse_toml(outline.blank ? "version = 2" : text, "f");
+      fuzz::require(is == was || was != was, "without our comments too, all else says what it said");
+    }
   }
   if (fuzz::survives([&] { with = with_import(file, import, 2); }, false)) {
     const auto imports = engines::containerd_outline({"f", with}).imports;

@@ -47,7 +47,7 @@ seed_all() {
     seed engine_record 0 "$seeds"/engine/options.json
     seed engine_record 1 "$seeds"/engine/containers.json
     seed engine_record 2 "$data"/docker.config.v2.json
-    for form in 0 1 2 3 4 5; do seed containerd "$form" "$seeds"/containerd/*.toml; done
+    for form in 0 1 2 3 4 5 6 7 8 9; do seed containerd "$form" "$seeds"/containerd/*.toml; done
     seed daemon_json "" "$seeds"/daemon_json/*.json
     seed drop_in 0 "$seeds"/drop_in/crio.conf
     seed drop_in 1 "$seeds"/drop_in/containers.conf
