@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "engines/toml.h"
 #include "host/error.h"
@@ -47,9 +48,11 @@ void replace(std::string& text, const Part& part, const std::string& with) {
   text.replace(part.begin, part.end - part.begin, with);
 }
 
+// After the byte order mark, on the first line.
 std::size_t line_begin(const std::string& text, std::size_t offset) {
   const std::size_t found = offset == 0 ? std::string::npos : text.rfind('\n', offset - 1);
-  return found == std::string::npos ? 0 : found + 1;
+  if (found != std::string::npos) return found + 1;
+  return offset > 0 && text.starts_with(byte_order_mark) ? 3 : 0;
 }
 
 // After its newline, if it has one.
@@ -133,7 +136,7 @@ void take_blocks(std::string& text, const std::string& path) {
 
 void take_lines(std::string& text) {
   for (std::size_t at; (at = text.find(added)) != std::string::npos;) {
-    const std::size_t begin = std::max(line_begin(text, at), text.starts_with(byte_order_mark) ? std::size_t{3} : 0);
+    const std::size_t begin = line_begin(text, at);
     text.erase(begin, line_end(text, at) - begin);
   }
 }
@@ -221,9 +224,11 @@ void take_sections(std::string& text, const std::string& path, const std::string
   if (runtime == nullptr) return;
   std::vector<Part> sections;
   collect_sections(text, *runtime, sections);
-  std::sort(sections.begin(), sections.end(), [](const Part& a, const Part& b) { return a.begin > b.begin; });
+  // From the end; a table without a header has the place of one below it, which is the longer.
+  std::sort(sections.begin(), sections.end(),
+            [](const Part& a, const Part& b) { return std::pair(a.begin, a.end) > std::pair(b.begin, b.end); });
   std::size_t above = text.size();
-  for (const Part& section : sections) {  // from the end; a table without a header has the place of one below it
+  for (const Part& section : sections) {
     if (section.end <= above) text.erase(section.begin, section.end - section.begin);
     above = std::min(above, section.begin);
   }

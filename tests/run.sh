@@ -15,7 +15,7 @@ packages=(
 # Other packages than Debian's may have brought them.
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
-ci_packages=(clang-format clang-tidy cppcheck shellcheck)
+ci_packages=(clang-format clang-tidy cppcheck shellcheck clang libclang-rt-dev)
 
 die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -108,6 +108,15 @@ tidy() { # the compile commands are GCC's, which knows a warning more
 
 sanitized() { build asan && ctest --preset asan; }
 
+# Each reader for a minute, three at a time, and what they accept against the runtimes' own reading.
+fuzzed() {
+  local status=0
+  IPCGUARD_FUZZ_JOBS=3 tests/fuzz/run.sh 60 || status=1
+  tests/fuzz/differential.sh 60 || status=1
+  tests/fuzz/command_lines.py 100 || status=1
+  return "$status"
+}
+
 [[ $# == 0 || "$*" == --ci ]] || die "usage: tests/run.sh [--ci]"
 ((EUID == 0)) || die "the tests start containers: run this as root"
 install_packages "${packages[@]}"
@@ -115,9 +124,10 @@ install_cri_client
 [[ $* != --ci ]] || install_packages "${ci_packages[@]}"
 build release
 if [[ $* == --ci ]]; then
-  at_a_time=$((at_a_time + 2))
+  at_a_time=$((at_a_time + 3))
   start_suite 'format and lint' spare lint
   start_suite 'unit tests with AddressSanitizer and UBSan' spare sanitized
+  start_suite 'fuzzing' spare fuzzed
 fi
 for file in tests/e2e/*.bats tests/integration/*.bats; do start_suite "$file" bats --tap "$file"; done
 # The peers' own suites: crun's, and of runc's the parts that every engine leans on.

@@ -36,9 +36,18 @@ needs() { # PACKAGE…
 # Fetches the sources of the package as it is installed, once, with settings of apt's that leave the host's alone. Leaves
 # their folder in $SOURCES.
 sources() { # PACKAGE
-    local version part=$CACHE/apt-$$
+    local version one_at_a_time
     version=$(dpkg-query -W -f '${source:Version}' "$1") || die "$1 is not installed"
     SOURCES=$CACHE/$1-$version
+    mkdir -p "$CACHE"
+    exec {one_at_a_time}>"$CACHE/$1.lock"
+    flock "$one_at_a_time"
+    fetch "$@"
+    exec {one_at_a_time}>&-
+}
+
+fetch() { # PACKAGE
+    local version=${SOURCES#"$CACHE/$1-"} part=$CACHE/apt-$$
     [ ! -e "$SOURCES/.complete" ] || return 0
     echo "fetching the sources of $1 $version into $SOURCES" >&2
     rm -rf "$SOURCES"

@@ -28,14 +28,14 @@ inline void check_message(std::string_view message) {
   require(message.find('\n') == std::string_view::npos, "a message is one line");
 }
 
-// Runs `read`; true if it threw no Error.
+// Runs `read`; true if it threw no Error. Only the edits of containerd's files say what to write by hand, on lines.
 template <class Read>
-bool survives(const Read& read) {
+bool survives(const Read& read, bool on_one_line = true) {
   try {
     read();
     return true;
   } catch (const host::Error& error) {
-    check_message(error.what());
+    if (on_one_line) check_message(error.what());
     return false;
   }
 }

@@ -1,11 +1,15 @@
 // A folder in memory for readers that take files.
 #pragma once
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
+
+#include "host/fd.h"
 
 namespace fuzz {
 
@@ -28,10 +32,10 @@ class Scratch {
   const std::string& root() const { return root_; }
   const std::string& path() const { return path_; }
   void write(const std::string& name, std::string_view text) const {
-    std::ofstream(path_ + "/" + name, std::ios::binary | std::ios::trunc)
-        .write(text.data(), static_cast<std::streamsize>(text.size()));
+    const host::Fd file(open((path_ + "/" + name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
   }
-  void remove(const std::string& name) const { std::filesystem::remove(path_ + "/" + name); }
+  void remove(const std::string& name) const { unlink((path_ + "/" + name).c_str()); }
 
  private:
   std::string root_, path_;

@@ -71,6 +71,12 @@ TEST_CASE("a runtime and the default come into any file, and out of it again, wi
     }
 }
 
+TEST_CASE("a byte order mark stays, whatever stands on its line") {
+  const std::string mark = "\xef\xbb\xbf";
+  CHECK(take(put(mark)) == mark);
+  CHECK(take(mark + "[plugins.cri.containerd.runtimes.ipcguard.options]\nBinaryName = \"" + shim + "\"\n") == mark);
+}
+
 TEST_CASE("what is added to a file of containerd's looks as if a person had written it") {
   CHECK(put("") == begin + "version = 2\n\n" + tables + end);
   CHECK(put("version = 2\n", "ipcguard") ==
@@ -141,6 +147,10 @@ TEST_CASE("what is ours is found although another tool has dropped our comments"
   CHECK(left.find("ipcguard") == std::string::npos);
   CHECK(left.find("runtimes.nvidia]\n          runtime_type = \"io.containerd.runc.v2\"\n") != std::string::npos);
   CHECK(left.find("[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n") != std::string::npos);
+  // Only the table below it has a header.
+  const std::string below =
+      "[plugins.cri.containerd.runtimes.ipcguard.options]\nBinaryName = \"" + shim + "\"\nSystemdCgroup = true\n";
+  CHECK(take("[debug]\n" + below) == "[debug]\n");
   // Of another's with that name nothing is taken.
   const std::string other =
       header +
