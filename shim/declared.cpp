@@ -126,6 +126,12 @@ std::optional<host::Place> follow(const std::string& path, const std::string& na
   }
 }
 
+// Our own root can be an overlay too: a node in a container, a live system.
+bool is_on_our_root(const host::FileId& id) {
+  const auto root = host::file_id(AT_FDCWD, "/");
+  return !root || root->mount == id.mount;
+}
+
 void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declared, const std::string& folder,
                 bool thorough, HostMounts& mounts) {
   const std::string path = declared.path.starts_with('/') ? declared.path : folder + "/" + declared.path;
@@ -151,7 +157,7 @@ void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declar
       host::leads_to_processes(host::part_of(*id, source.path(), mounts.all()).root))
     add(exposures, ExposureKind::host_proc, source.what + " is in the host's /proc");
   // What an engine makes for a root file system.
-  if (declared.root && !thorough && where.f_type == overlay_magic) return;
+  if (declared.root && !thorough && where.f_type == overlay_magic && !is_on_our_root(*id)) return;
   if (where.f_type == overlay_magic) add_layers(exposures, source, mounts);
   if (declared.recursive && id->folder) add_mounts_below(exposures, source, mounts);
 }
