@@ -46,7 +46,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   fuzz::require(take(text) == text, "nothing is taken from a file without ours");
-  const std::string whole = text + (text.empty() || text.back() == '\n' || text == "\xEF\xBB\xBF" ? "" : "\n");
+  // A line that was not ended is.
+  const std::string newline = text.find("\r\n") == text.npos ? "\n" : "\r\n";
+  const std::string whole = text + (text.empty() || text.back() == '\n' || text == "\xEF\xBB\xBF" ? "" : newline);
   std::string with;
   const auto put = [&](const std::string& into) {
     return engines::with_runtimes({"f", into}, plugin, tables(plugin, data[0] / 6 % 2 == 0), standard, 2);

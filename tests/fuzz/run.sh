@@ -107,12 +107,14 @@ fuzz() { # NUMBER READER
 }
 
 seed_all
-results=$(mktemp -d)
+results=$(mktemp -d -p /dev/shm)
 trap 'rm -rf -- "$results"' EXIT
+export TMPDIR=$results/scratch
+mkdir "$TMPDIR"
 for number in "${!readers[@]}"; do
     while (($(jobs -pr | wc -l) >= jobs)); do wait -n || true; done
     fuzz $((number + 1)) "${readers[number]}" >"$results/$(printf %03d "$number")" &
 done
 wait
-cat "$results"/*
-! grep -q '^not ok' "$results"/*
+cat "$results"/[0-9]*
+! grep -q '^not ok' "$results"/[0-9]*

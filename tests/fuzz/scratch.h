@@ -1,4 +1,5 @@
-// A folder in memory for readers that take files.
+// A folder in memory for readers that take files; below TMPDIR, if there is one, since libFuzzer ends without
+// destructors.
 #pragma once
 
 #include <fcntl.h>
@@ -16,9 +17,9 @@ namespace fuzz {
 class Scratch {
  public:
   explicit Scratch(const std::string& below = "") {
-    char name[] = "/dev/shm/ipcguard-fuzz-XXXXXX";
-    if (mkdtemp(name) == nullptr) std::abort();
-    root_ = name;
+    const char* const above = std::getenv("TMPDIR");
+    root_ = std::string(above == nullptr ? "/dev/shm" : above) + "/ipcguard-fuzz-XXXXXX";
+    if (mkdtemp(root_.data()) == nullptr) std::abort();
     path_ = below.empty() ? root_ : root_ + "/" + below;
     std::filesystem::create_directories(path_);
   }
