@@ -31,7 +31,13 @@ std::string fate_of(const std::function<void()>& call) {
 }
 
 // With arguments that no call can do anything with, should it be made after all: reboot(-1), kill(-1, -1), …
-std::string fate_of(long number) { return fate_of([=] { syscall(number, -1L, -1L, -1L, -1L, -1L, -1L); }); }
+std::string fate_of(long number) {
+  return fate_of([=] { syscall(number, -1L, -1L, -1L, -1L, -1L, -1L); });
+}
+
+// On x86-64, uretprobe and uprobe: kernels that have them ask no filter (seccomp_uprobe_exception, kernel/seccomp.c).
+// Out of a probe's own code they do nothing but fail, or kill.
+bool is_unfiltered(long number) { return number == 335 || number == 336; }
 
 // Beyond the last one of the kernels to come, too: 6.13 has 466.
 constexpr long end_of_calls = 512;
@@ -41,6 +47,7 @@ constexpr long end_of_calls = 512;
 TEST_CASE("any system call but the listed ones kills the child") {
   std::set<long> let;
   for (long number = 0; number < end_of_calls; ++number) {
+    if (is_unfiltered(number)) continue;
     const std::string fate = fate_of(number);
     if (fate != "killed") let.insert(number);
     if (number == SYS_exit_group)
