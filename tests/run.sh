@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need and runs them all. `--ci` adds what is not a test: format, lint, and the sanitizer build.
+# Installs what the tests need and runs them all. `--ci` adds format, lint, the sanitizer build, fuzzing and coverage.
 set -euo pipefail
 export LC_ALL=C
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -15,7 +15,7 @@ packages=(
 # Other packages than Debian's may have brought them.
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
-ci_packages=(clang-format clang-tidy cppcheck shellcheck clang libclang-rt-dev)
+ci_packages=(clang-format clang-tidy cppcheck shellcheck clang libclang-rt-dev gcovr)
 
 die() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -124,10 +124,11 @@ install_cri_client
 [[ $* != --ci ]] || install_packages "${ci_packages[@]}"
 build release
 if [[ $* == --ci ]]; then
-  at_a_time=$((at_a_time + 3))
+  at_a_time=$((at_a_time + 4))
   start_suite 'format and lint' spare lint
   start_suite 'unit tests with AddressSanitizer and UBSan' spare sanitized
   start_suite 'fuzzing' spare fuzzed
+  start_suite 'coverage' spare tests/coverage.sh
 fi
 for file in tests/e2e/*.bats tests/integration/*.bats; do start_suite "$file" bats --tap "$file"; done
 # The peers' own suites: crun's, and of runc's the parts that every engine leans on.

@@ -1,8 +1,6 @@
 // Linked into copies of our programs with --wrap=syscall: there the sandbox has no filter, since valgrind knows no
-// seccomp, and gcov writes files. With --wrap=setrlimit it has no limits either, which valgrind itself would run into.
-// What the sandbox does is tested in unit/sandbox*_test.cpp, without these.
+// seccomp, and gcov writes files. What the filter does is tested in unit/sandbox*_test.cpp, without these.
 
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <cstdarg>
@@ -20,6 +18,4 @@ extern "C" long __wrap_syscall(long number, ...) {
   if (number == SYS_seccomp) return 0;
   return __real_syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 }
-
-extern "C" int __wrap_setrlimit(__rlimit_resource_t /*what*/, const struct rlimit* /*limit*/) { return 0; }
 // NOLINTEND(bugprone-reserved-identifier)
