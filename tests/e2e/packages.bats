@@ -52,7 +52,7 @@ installed_is() { [ "$(inside dpkg-query -W -f '${Status} ${Version}' ipcguard)" 
     has './usr/share/man/man5/ipcguard-allowlist.5.gz'
     has './usr/share/bash-completion/completions/ipcguard'
     run ldd "$BATS_FILE_TMPDIR/tree/usr/bin/ipcguard-runtime" "$BATS_FILE_TMPDIR/tree/usr/bin/ipcguard"
-    [ "$(grep -c 'not a dynamic executable' <<<"$output")" = 2 ]
+    [ "$(grep -c 'statically linked' <<<"$output")" = 2 ]
 }
 
 @test "every file below /etc is a conffile, and nothing else" {
