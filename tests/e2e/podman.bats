@@ -399,7 +399,7 @@ libpod_refused() {
     same --privileged localhost/x:1 sh -c 'ls /dev | wc -l'
     same --init --init-path /usr/bin/docker-init --shm-size 8m --tmpfs /t --hostname h localhost/x:1 sh -c 'df /dev/shm | tail -1; hostname'
     [ "$status" = 0 ] || complain "$err"
-    same --volume /etc:/mnt:ro --device /dev/null:/dev/other localhost/x:1 sh -c 'ls -l /dev/other; cut -d" " -f5,6 /proc/self/mountinfo | sort'
+    same --volume /etc:/mnt:ro --device /dev/null:/dev/other localhost/x:1 sh -c 'stat -c "%A %t:%T" /dev/other; cut -d" " -f5,6 /proc/self/mountinfo | sort'
     same --sysctl kernel.shmmax=4096 localhost/x:1 cat /proc/sys/kernel/shmmax
     same --security-opt no-new-privileges --read-only --systemd=always localhost/x:1 sort /proc/self/mounts
     same --uts=host --pid=host localhost/x:1 echo hello
