@@ -8,21 +8,14 @@ load ../lib/mounts
 load ../lib/faults
 
 setup_file() {
-    isolation_start
-    syslog_start
+    faults_start
     host_memory
-    make_programs
 }
 teardown_file() {
-    isolation_stop
     host_memory_end
-    syslog_stop
+    faults_stop
 }
-setup() {
-    policy_reset
-    use_runtime runc
-    fault_settings
-}
+setup() { faults_reset; }
 teardown() { delete_containers; }
 
 # The calls by which the shim finds out what is whose.

@@ -8,19 +8,10 @@ load ../lib/common
 load ../lib/mounts
 load ../lib/faults
 
-setup_file() {
-    isolation_start
-    syslog_start
-    make_programs
-}
-teardown_file() {
-    isolation_stop
-    syslog_stop
-}
+setup_file() { faults_start; }
+teardown_file() { faults_stop; }
 setup() {
-    policy_reset
-    use_runtime runc
-    fault_settings
+    faults_reset
     next_id
     PRIVATE_ID=$ID
     bundle "$PRIVATE_ID"

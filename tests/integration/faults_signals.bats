@@ -7,20 +7,9 @@ load ../lib/common
 load ../lib/mounts
 load ../lib/faults
 
-setup_file() {
-    isolation_start
-    syslog_start
-    make_programs
-}
-teardown_file() {
-    isolation_stop
-    syslog_stop
-}
-setup() {
-    policy_reset
-    use_runtime runc
-    fault_settings
-}
+setup_file() { faults_start; }
+teardown_file() { faults_stop; }
+setup() { faults_reset; }
 teardown() { delete_containers; }
 
 ends_unadmitted() { ! was_called && [ "$status" != 0 ]; }

@@ -2,6 +2,22 @@
 # Faults, and what may come of them: a runtime that only says that it was called, a /dev/log that keeps what it is sent,
 # and each system call of a program failed, or hit by a signal, in turn.
 
+# What setup_file, teardown_file and setup of each of these files begin with.
+faults_start() {
+    isolation_start
+    syslog_start
+    make_programs
+}
+faults_stop() {
+    isolation_stop
+    syslog_stop
+}
+faults_reset() {
+    policy_reset
+    use_runtime runc
+    fault_settings .
+}
+
 # make_programs: the runtime /run/marker, which leaves the file /run/called and needs next to nothing, and $MEDDLE, what
 # integration/meddle.c makes.
 make_programs() {
