@@ -18,6 +18,7 @@
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "host/fd.h"
 #include "shim/record.h"
@@ -101,16 +102,26 @@ void write_syslog(const std::string& line) {
   static_cast<void>(send(socket.get(), (head + line).c_str(), head.size() + line.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
+// Whether the file's last line has no end: what somebody left so, killed in the middle of it or by a loss of power,
+// must not swallow the next. A line that another shim is writing is seen so too, page by page, but only for a moment.
+bool is_unended(int fd) {
+  for (int look = 0; look < 10; ++look) {
+    if (look > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    struct stat stat {};
+    char last = '\n';
+    if (fstat(fd, &stat) != 0 || stat.st_size == 0 || pread(fd, &last, 1, stat.st_size - 1) != 1 || last == '\n')
+      return false;
+  }
+  return true;
+}
+
 bool append_to_file(const std::string& path, const std::string& line) {
   // O_NONBLOCK and the look at what it is: a FIFO or a device in its place must not hold up a container.
   const host::Fd file(
       open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640));
   struct stat stat {};
   if (!file || fstat(file.get(), &stat) != 0 || !S_ISREG(stat.st_mode)) return false;
-  // What somebody left without an end, killed in the middle of it or by a loss of power, must not swallow this one.
-  char last = '\n';
-  const bool unended = stat.st_size > 0 && pread(file.get(), &last, 1, stat.st_size - 1) == 1 && last != '\n';
-  const Written written = write_line(file.get(), unended ? "\n" + line : line);
+  const Written written = write_line(file.get(), is_unended(file.get()) ? "\n" + line : line);
   if (!written.whole) blank(file.get(), written.bytes);
   return written.whole;
 }

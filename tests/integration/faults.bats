@@ -115,6 +115,19 @@ no_room() {
     [ "$(grep -c '' "$RECORDS")" = 3 ]
 }
 
+@test "a line that is seen while another shim is writing it leaves no blank line" {
+    local trace=$BATS_TEST_TMPDIR/trace
+    creating "$WITHOUT_IPC"
+    printf '{"half of a line' >"$RECORDS"
+    # The look at its last byte takes a second, in which it gets its end.
+    : >"$trace"
+    inside strace -qq -o "$trace" -P /var/log/ipcguard/decisions.jsonl -e trace=pread64 -e inject=pread64:delay_exit=1s:when=1 "${CREATE[@]}" 2>/dev/null 3>&- 4>&- &
+    wait_until 10 grep -q '"e"' "$trace"
+    echo '}' >>"$RECORDS"
+    wait
+    [ "$(grep -c '' "$RECORDS")" = 2 ]
+}
+
 # Where there is no file to write to, each record is in syslog.
 unwritable() {
     refused "$WITHOUT_IPC"
