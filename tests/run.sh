@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need and runs them all. `--ci` adds format, lint, the sanitizer build, fuzzing and coverage.
+# Installs what the tests need and runs them all. `--ci` adds format, lint, the sanitizers, valgrind, fuzzing and coverage.
 set -euo pipefail
 export LC_ALL=C
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -106,8 +106,6 @@ tidy() { # the compile commands are GCC's, which knows a warning more
     xargs -P "$(nproc)" -n 1 clang-tidy -p build/release --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null
 }
 
-sanitized() { build asan && ctest --preset asan; }
-
 # Each reader for a minute, three at a time, and what they accept against the runtimes' own reading.
 fuzzed() {
   local status=0
@@ -124,9 +122,10 @@ install_cri_client
 [[ $* != --ci ]] || install_packages "${ci_packages[@]}"
 build release
 if [[ $* == --ci ]]; then
-  at_a_time=$((at_a_time + 4))
+  at_a_time=$((at_a_time + 5))
   start_suite 'format and lint' spare lint
-  start_suite 'unit tests with AddressSanitizer and UBSan' spare sanitized
+  start_suite 'with AddressSanitizer and UBSan' spare tests/sanitized.sh
+  start_suite "under valgrind's memcheck" spare tests/memcheck.sh
   start_suite 'fuzzing' spare fuzzed
   start_suite 'coverage' spare tests/coverage.sh
 fi

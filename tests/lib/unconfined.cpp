@@ -1,6 +1,8 @@
-// Linked into copies of our programs with --wrap=syscall: there the sandbox has no filter, since valgrind knows no
-// seccomp, and gcov writes files. What the filter does is tested in unit/sandbox*_test.cpp, without these.
+// Linked into copies of our programs with --wrap=syscall,--wrap=setrlimit: there the sandbox has no filter, since
+// valgrind knows no seccomp, and gcov writes files. What the filter does is tested in unit/sandbox*_test.cpp, without
+// these.
 
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <cstdarg>
@@ -17,5 +19,11 @@ extern "C" long __wrap_syscall(long number, ...) {
   va_end(arguments);
   if (number == SYS_seccomp) return 0;
   return __real_syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+}
+
+// What limits memory and time would limit valgrind.
+extern "C" int __real_setrlimit(int what, const rlimit* limit);
+extern "C" int __wrap_setrlimit(int what, const rlimit* limit) {
+  return what == RLIMIT_AS || what == RLIMIT_CPU ? 0 : __real_setrlimit(what, limit);
 }
 // NOLINTEND(bugprone-reserved-identifier)

@@ -97,7 +97,7 @@ TEST_CASE("what a socket answers") {
   CHECK(http_get(std::string(200, 'x'), "/") == std::nullopt);
 }
 
-TEST_CASE("a daemon is found by its name, and is the one that gets the signal") {
+TEST_CASE("a daemon is found by its name, and is the one that gets the signal", "[needs pidfd_open]") {
   int ready[2];
   REQUIRE(pipe(ready) == 0);
   const Child daemon([&] {

@@ -160,7 +160,7 @@ TEST_CASE("a namespace that is bound to a file is found there, also behind links
   CHECK(seen == "11 01 invalid-config");
 }
 
-TEST_CASE("no descriptor is left open") {
+TEST_CASE("no descriptor is left open", "[needs pidfd_open]") {
   const Sleeper foreign;
   const auto lowest = [] {
     const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -176,7 +176,7 @@ TEST_CASE("no descriptor is left open") {
   CHECK(lowest() == before);
 }
 
-TEST_CASE("the namespace of a process is told if it is the one that was started then") {
+TEST_CASE("the namespace of a process is told if it is the one that was started then", "[needs pidfd_open]") {
   const Sleeper foreign;
   CHECK(kernel().ipc_of(foreign.pid(), foreign.start_time()) == foreign.ipc());
   CHECK(kind_of_failure([&] { kernel().ipc_of(foreign.pid(), foreign.start_time() + 1); }) == "unverifiable");
@@ -187,7 +187,8 @@ TEST_CASE("the namespace of a process is told if it is the one that was started 
   CHECK(kind_of_failure([&] { kernel().ipc_of(-1, 0); }) == "unverifiable");
 }
 
-TEST_CASE("a process may call itself what it likes: its start time is still found", "[needs /proc/self/stat]") {
+TEST_CASE("a process may call itself what it likes: its start time is still found",
+          "[needs /proc/self/stat][needs pidfd_open]") {
   for (const char* name : {"a) R 1 2 3", ") (", "(", "a b c d e f", ")"}) {
     CAPTURE(name);
     const std::string seen = tests::in_child([&] {

@@ -16,7 +16,7 @@
 using host::Process;
 using tests::Sleeper;
 
-TEST_CASE("a process is found by its number, and by the time it was started if that is known") {
+TEST_CASE("a process is found by its number, and by the time it was started if that is known", "[needs pidfd_open]") {
   const Sleeper sleeper;
   const auto found = Process::find(sleeper.pid(), sleeper.start_time());
   REQUIRE(found);
@@ -41,7 +41,7 @@ TEST_CASE("what a process's stat file says") {
     CHECK_FALSE(host::parse_stat(none));
 }
 
-TEST_CASE("the namespaces it is in") {
+TEST_CASE("the namespaces it is in", "[needs pidfd_open]") {
   const Sleeper own, shared(Sleeper::Ipc::shared);
   const auto self = Process::find(getpid(), std::nullopt);
   const auto other = Process::find(own.pid(), std::nullopt), same = Process::find(shared.pid(), std::nullopt);
@@ -54,7 +54,7 @@ TEST_CASE("the namespaces it is in") {
   CHECK(tests::kind_of_failure([&] { self->namespace_id("none"); }) == "unverifiable");
 }
 
-TEST_CASE("a process that has ended answers no question, whoever has its number now") {
+TEST_CASE("a process that has ended answers no question, whoever has its number now", "[needs pidfd_open]") {
   std::optional<Process> process;
   {
     const Sleeper sleeper;
@@ -67,7 +67,7 @@ TEST_CASE("a process that has ended answers no question, whoever has its number 
   CHECK_NOTHROW(process->kill());
 }
 
-TEST_CASE("it is killed, and nobody else") {
+TEST_CASE("it is killed, and nobody else", "[needs pidfd_open]") {
   const pid_t child = fork();
   if (child == 0)
     for (;;) pause();
@@ -82,7 +82,7 @@ TEST_CASE("it is killed, and nobody else") {
   CHECK(kill(bystander.pid(), 0) == 0);
 }
 
-TEST_CASE("what it holds open is told, each with what it is") {
+TEST_CASE("what it holds open is told, each with what it is", "[needs pidfd_open]") {
   const tests::TempFolder folder;
   const std::string path = folder.write("file", "");
   REQUIRE(mkfifo((folder / "fifo").c_str(), 0600) == 0);

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The unit and integration tests with AddressSanitizer and UBSan: tests/sanitized.sh   (as root)
+# Fails for whatever a program of ours reports, also where no test looks at what it said.
+set -euo pipefail
+export LC_ALL=C
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+# What cannot be tested so, and why.
+declare -A unfit=(
+  [doctor]='hard mode copies no program of more than 16 MiB, and one with AddressSanitizer is larger'
+  [harden]='hard mode copies no program of more than 16 MiB, and one with AddressSanitizer is larger'
+  [hardening]='it is about how the programs that are installed were linked'
+  [faults]='LeakSanitizer does not work under ptrace'
+  [faults_calls]='LeakSanitizer does not work under ptrace'
+  [faults_limits]='AddressSanitizer reserves terabytes of address space'
+  [faults_signals]='LeakSanitizer does not work under ptrace'
+)
+
+cmake --preset asan -DIPCGUARD_TESTS=ON >/dev/null
+cmake --build --preset asan | tail -n 1
+reports=$(mktemp -d)
+trap 'rm -rf -- "$reports"' EXIT
+status=0
+ctest --preset asan || status=1
+
+export IPCGUARD_BUILD=build/asan ASAN_OPTIONS=log_path=$reports/asan UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
+for file in tests/integration/*.bats; do
+  name=$(basename "$file" .bats)
+  if [[ -n ${unfit[$name]:-} ]]; then
+    printf 'ok 1 %s # skip %s\n' "$name" "${unfit[$name]}"
+  else
+    bats --tap "$file" || status=1
+  fi
+done
+if [[ -n $(ls "$reports") ]]; then
+  cat -- "$reports"/*
+  echo 'not ok 1 no program reports anything'
+  status=1
+else
+  echo 'ok 1 no program reports anything'
+fi
+exit $status
