@@ -21,24 +21,33 @@ using host::ErrorKind;
 class Text {
  public:
   using value_type = char;
+  Text() = default;
+  Text(const Text&) = delete;
+  Text& operator=(const Text&) = delete;
   [[gnu::always_inline]] void push_back(char byte) {
-    if (size_ + 1 >= bytes_.size()) grow();
-    bytes_[size_++] = byte;
+    if (next_ == end_) grow();
+    *next_++ = byte;
   }
-  void clear() { size_ = 0; }
+  void clear() { next_ = bytes_.data(); }
   const char* data() {  // ended by a NUL, for strtoull
     push_back('\0');
-    --size_;
+    --next_;
     return bytes_.data();
   }
-  std::size_t size() const { return size_; }
-  operator std::string_view() const { return {bytes_.data(), size_}; }
+  std::size_t size() const { return static_cast<std::size_t>(next_ - bytes_.data()); }
+  operator std::string_view() const { return {bytes_.data(), size()}; }
 
  private:
-  [[gnu::noinline]] void grow() { bytes_.resize(2 * size_ + 512); }
+  [[gnu::noinline]] void grow() {
+    const std::size_t used = size();
+    bytes_.resize(2 * used + 512);
+    next_ = bytes_.data() + used;
+    end_ = bytes_.data() + bytes_.size();
+  }
 
   std::vector<char> bytes_;
-  std::size_t size_ = 0;
+  char* next_ = nullptr;
+  char* end_ = nullptr;
 };
 using Json = nlohmann::basic_json<std::map, std::vector, Text>;
 
@@ -51,13 +60,14 @@ Error invalid(const std::string& what) { return {ErrorKind::invalid_config, what
 
 // The next letter of `text`, folded, and taken off it. Only U+017F and U+212A fold to ASCII from outside it.
 char next_folded(std::string_view& text) {
-  for (const auto& [sequence, letter] : {std::pair{"\u017F", 's'}, std::pair{"\u212A", 'k'}}) {
-    if (text.starts_with(sequence)) {
+  const char letter = text.front();
+  const bool ascii = static_cast<unsigned char>(letter) < 0x80;
+  for (const auto& [sequence, folded] : {std::pair{"\u017F", 's'}, std::pair{"\u212A", 'k'}}) {
+    if (!ascii && text.starts_with(sequence)) {
       text.remove_prefix(std::string_view(sequence).size());
-      return letter;
+      return folded;
     }
   }
-  const char letter = text.front();
   text.remove_prefix(1);
   return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
 }
@@ -95,7 +105,7 @@ class Reader {
   bool string(std::string_view value) {
     check_text(value);
     if (!frames_.empty() && in_map()) {
-      listener_.entry(frames_.back().shape->tag, key_, value);
+      listener_.entry(frames_.back().shape->tag, text_of(keys_.back()), value);
     } else if (const Shape* shape = next_shape()) {
       expect(shape->kind == Shape::Kind::text, *shape, "text");
       listener_.text(shape->tag, value);
@@ -125,7 +135,6 @@ class Reader {
 
   bool key(std::string_view key) {
     check_text(key);
-    key_ = key;
     keys_.push_back({static_cast<std::uint32_t>(key_bytes_.size()), static_cast<std::uint32_t>(key.size())});
     key_bytes_ += key;
     Frame& frame = frames_.back();
@@ -186,7 +195,7 @@ class Reader {
     if (frame.shape == nullptr) return nullptr;
     if (frame.shape->kind == Shape::Kind::array) return frame.shape->element;
     if (frame.shape->kind == Shape::Kind::map)
-      throw ambiguous("the value of " + host::quoted(key_) + " in " + where() + " is not text");
+      throw ambiguous("the value of " + host::quoted(text_of(keys_.back())) + " in " + where() + " is not text");
     return frame.member == nullptr ? nullptr : &frame.member->shape;
   }
 
@@ -254,8 +263,7 @@ class Reader {
   const Shape& root_;
   Listener& listener_;
   std::vector<Frame> frames_;
-  std::string key_;        // the latest
-  std::vector<Key> keys_;  // of the objects that are open, one after the other
+  std::vector<Key> keys_;  // of the objects that are open, one after the other; the latest is the innermost one's
   std::string key_bytes_;
 };
 
