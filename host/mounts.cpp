@@ -10,11 +10,13 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <string_view>
 
 #include "host/engine.h"
 #include "host/error.h"
 #include "host/fd.h"
+#include "host/file.h"
 #include "host/text.h"
 
 namespace host {
@@ -137,6 +139,16 @@ void add(std::vector<dev_t>& devices, dev_t device) {
   if (device != 0 && std::find(devices.begin(), devices.end(), device) == devices.end()) devices.push_back(device);
 }
 
+// Its mount by proc_pid_fdinfo(5), for kernels before 5.8.
+std::optional<int> mount_by_fdinfo(int folder, const std::string& name) {
+  const Fd file(name.empty() ? -1 : openat(folder, name.c_str(), O_PATH | O_CLOEXEC));
+  const std::string info = kernel_file("/proc/self/fdinfo/" + std::to_string(name.empty() ? folder : file.get()));
+  const std::string key = "mnt_id:";
+  const std::size_t at = info.find(key);
+  if (at == std::string::npos) return std::nullopt;
+  return static_cast<int>(std::strtol(info.c_str() + at + key.size(), nullptr, 10));
+}
+
 }  // namespace
 
 std::vector<Mount> parse_mounts(const std::string& text) {
@@ -183,7 +195,7 @@ std::optional<FileId> file_id(int folder, const std::string& name) {
   struct statx found {};
   if (statx(folder, name.c_str(), AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &found) != 0) return std::nullopt;
   FileId id{makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino, S_ISDIR(found.stx_mode), std::nullopt};
-  if ((found.stx_mask & STATX_MNT_ID) != 0) id.mount = static_cast<int>(found.stx_mnt_id);
+  id.mount = (found.stx_mask & STATX_MNT_ID) != 0 ? static_cast<int>(found.stx_mnt_id) : mount_by_fdinfo(folder, name);
   return id;
 }
 

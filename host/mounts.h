@@ -38,7 +38,7 @@ struct FileId {
   dev_t device = 0;
   ino_t inode = 0;
   bool folder = false;
-  std::optional<int> mount;  // its Mount::id; none on kernels before 5.8
+  std::optional<int> mount;  // its Mount::id, where the kernel tells it
 };
 
 // Of `name` in `folder`, links followed; of `folder` itself if `name` is empty. nullopt, with errno, if it cannot be

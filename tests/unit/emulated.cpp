@@ -2,28 +2,15 @@
 // is not confined: tests of that, and of what cannot be given, are tagged "needs …" and do not run
 // (tests/CMakeLists.txt).
 
-#include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdarg>
 #include <filesystem>
-#include <fstream>
 #include <string>
-
-#include "host/fd.h"
-
-namespace {
-
-std::string of_self(const char* folder, int fd) {
-  return "/proc/self/" + std::string(folder) + "/" + std::to_string(fd);
-}
-
-}  // namespace
 
 // The linker's --wrap names them.
 // NOLINTBEGIN(bugprone-reserved-identifier)
@@ -32,7 +19,6 @@ extern "C" {
 long __real_syscall(long number, ...);
 pid_t __real_waitpid(pid_t child, int* status, int options);
 int __real_ioctl(int fd, unsigned long request, ...);
-int __real_statx(int folder, const char* name, int flags, unsigned mask, struct statx* found);
 
 // No seccomp, and no clone without SIGCHLD.
 long __wrap_syscall(long number, ...) {
@@ -57,17 +43,9 @@ int __wrap_ioctl(int fd, unsigned long request, ...) {
   void* argument = va_arg(arguments, void*);
   va_end(arguments);
   if (request != NS_GET_NSTYPE) return __real_ioctl(fd, request, argument);
-  return std::filesystem::read_symlink(of_self("fd", fd)).string().starts_with("ipc:") ? CLONE_NEWIPC : CLONE_NEWNET;
-}
-
-// No STATX_MNT_ID.
-int __wrap_statx(int folder, const char* name, int flags, unsigned mask, struct statx* found) {
-  if (const int failed = __real_statx(folder, name, flags, mask, found); failed != 0) return failed;
-  const host::Fd fd(*name == '\0' ? dup(folder) : openat(folder, name, O_PATH | O_CLOEXEC));
-  std::ifstream info(of_self("fdinfo", fd.get()));
-  for (std::string word; word != "mnt_id:" && info >> word;) continue;
-  if (info >> found->stx_mnt_id) found->stx_mask |= STATX_MNT_ID;
-  return 0;
+  return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)).string().starts_with("ipc:")
+             ? CLONE_NEWIPC
+             : CLONE_NEWNET;
 }
 
 }  // extern "C"
