@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
+#include <string_view>
 
 #include "host/error.h"
 #include "host/fd.h"
@@ -64,17 +65,14 @@ class RealKernel final : public Kernel {
       throw fail(ErrorKind::ambiguous_config,
                  "it leads through a process's own files, which are others for the runtime: name the file itself");
     }
-    struct statfs where {};
-    struct stat stat {};
-    if (fstatfs(place.fd.get(), &where) != 0 || fstat(place.fd.get(), &stat) != 0)
-      throw fail(ErrorKind::unverifiable, "it cannot be examined: " + reason(errno));
-    if (where.f_type != NSFS_MAGIC) throw fail(ErrorKind::invalid_config, "it is not a namespace");
-    // The ioctl needs a file that is really open; to open a namespace has no side effect.
-    const Fd open_again(open(("/proc/self/fd/" + std::to_string(place.fd.get())).c_str(), O_RDONLY | O_CLOEXEC));
-    const int type = open_again ? ioctl(open_again.get(), NS_GET_NSTYPE) : -1;
-    if (type < 0) throw fail(ErrorKind::unverifiable, "its type cannot be read: " + reason(errno));
-    if (type != CLONE_NEWIPC) throw fail(ErrorKind::invalid_config, "it is a namespace of another type");
-    return {stat.st_dev, stat.st_ino};
+    std::optional<NamespaceId> ipc;
+    try {
+      ipc = ipc_namespace(place.fd.get());
+    } catch (const Error& error) {
+      throw fail(error.kind(), error.what());
+    }
+    if (!ipc) throw fail(ErrorKind::invalid_config, "it is not an IPC namespace");
+    return *ipc;
   }
 
   NamespaceId ipc_of(pid_t pid, std::uint64_t start_time) const override {
@@ -93,6 +91,28 @@ std::optional<NamespaceId> namespace_at(const std::string& path) {
   struct stat stat {};
   if (::stat(path.c_str(), &stat) != 0) return std::nullopt;
   return NamespaceId{stat.st_dev, stat.st_ino};
+}
+
+std::optional<NamespaceId> ipc_namespace(int fd) {
+  const auto fail = [] {
+    return Error(ErrorKind::unverifiable, "whether it is an IPC namespace cannot be told: " + reason(errno));
+  };
+  struct statfs where {};
+  struct stat stat {};
+  if (fstatfs(fd, &where) != 0 || fstat(fd, &stat) != 0) throw fail();
+  if (where.f_type != NSFS_MAGIC) return std::nullopt;
+  // The ioctl needs a file that is really open; to open a namespace has no side effect.
+  const Fd open_again(open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_RDONLY | O_CLOEXEC));
+  const int type = open_again ? ioctl(open_again.get(), NS_GET_NSTYPE) : -1;
+  if (type < 0) throw fail();
+  if (type != CLONE_NEWIPC) return std::nullopt;
+  return NamespaceId{stat.st_dev, stat.st_ino};
+}
+
+std::optional<NamespaceId> ipc_namespace(const Mount& mount) {
+  constexpr std::string_view name = "ipc:[";  // then the inode (nsfs_show_path, fs/nsfs.c)
+  if (mount.type != "nsfs" || !mount.root.starts_with(name)) return std::nullopt;
+  return NamespaceId{mount.device, std::strtoull(mount.root.c_str() + name.size(), nullptr, 10)};
 }
 
 std::optional<NamespaceId> own_namespace(const std::string& type) { return namespace_at("/proc/self/ns/" + type); }

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "host/mounts.h"
+
 namespace host {
 
 struct NamespaceId {
@@ -18,6 +20,11 @@ struct NamespaceId {
 
 // The namespace whose file is at `path`, by what stat(2) says; nullopt, with errno, if there is none.
 std::optional<NamespaceId> namespace_at(const std::string& path);
+// The IPC namespace whose file is open as `fd` (O_PATH will do); nullopt if it is another file. Throws Error
+// (unverifiable).
+std::optional<NamespaceId> ipc_namespace(int fd);
+// The one that a mount shows, a bind of such a file; nullopt if it is another mount.
+std::optional<NamespaceId> ipc_namespace(const Mount& mount);
 // Ours of `type` ("ipc", "pid", "mnt"); nullopt as above.
 std::optional<NamespaceId> own_namespace(const std::string& type);
 

@@ -134,6 +134,14 @@ bool Process::closes_on_exec(const Open& file) const {
   return flags != nullptr && (std::strtoul(flags + std::strlen("flags:"), nullptr, 8) & O_CLOEXEC) != 0;
 }
 
+std::optional<NamespaceId> Process::ipc_namespace_at(const Open& file) const {
+  const Fd fd(
+      openat(folder_.get(), file.name.c_str(), O_PATH | O_CLOEXEC));  // of which a device or FIFO notices nothing
+  if (fd) return ipc_namespace(fd.get());
+  throw Error(ErrorKind::unverifiable,
+              "what process " + std::to_string(pid_) + " has open cannot be examined: " + reason(errno));
+}
+
 std::string Process::place_of(const Open& file) const {
   char place[PATH_MAX];
   const ssize_t size = readlinkat(folder_.get(), file.name.c_str(), place, sizeof place);

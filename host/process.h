@@ -50,6 +50,9 @@ class Process {
   // Whether its program will find that open too. False where that cannot be told.
   bool closes_on_exec(const Open& file) const;
 
+  // The IPC namespace whose file that is; nullopt if it is another file. Throws Error (unverifiable).
+  std::optional<NamespaceId> ipc_namespace_at(const Open& file) const;
+
   // Where that is, as the kernel names it; may be no path.
   std::string place_of(const Open& file) const;
 

@@ -61,7 +61,7 @@ std::vector<config::Exposure> exposures_of(const oci::Bundle& bundle, const Requ
   const auto add = [&](std::vector<config::Exposure> more) {
     std::move(more.begin(), more.end(), std::back_inserter(exposures));
   };
-  add(exposures_of_mounts(bundle, folder, request.thorough || request.descriptors));
+  add(exposures_of_mounts(bundle, folder, request.thorough || request.descriptors, kernel));
   if (request.descriptors) add(exposures_of_descriptors(*request.descriptors, kernel));
   if (request.checkpoint) add(exposures_of_checkpoint(bundle, folder, *request.checkpoint));
   return exposures;

@@ -88,6 +88,17 @@ void add_shm(std::vector<Exposure>& exposures, const Source& source, HostMounts&
     add(exposures, ExposureKind::host_shm_recursive, source.what + " has the host's /dev/shm in it");
 }
 
+// A namespace can be joined by its file, with CAP_SYS_ADMIN (setns(2)).
+void add_namespace(std::vector<Exposure>& exposures, int fd, const std::string& what, const host::Kernel& kernel) {
+  const auto ipc = host::ipc_namespace(fd);
+  if (!ipc) return;
+  const auto host = kernel.host_ipc();
+  if (std::find(host.begin(), host.end(), *ipc) != host.end())
+    add(exposures, ExposureKind::host_ipc, what + " is the host's IPC namespace");
+  else
+    add(exposures, ExposureKind::foreign_ipc, what + " is another container's IPC namespace");
+}
+
 // What comes in by mounts below a folder that is bound with all of them.
 void add_mounts_below(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
   const std::string path = source.path();
@@ -95,7 +106,8 @@ void add_mounts_below(std::vector<Exposure>& exposures, const Source& source, Ho
   for (const host::Mount& mount : mounts.all()) {
     if (mount.point == path || !host::lies_in(mount.point, path)) continue;
     const std::string what = source.what + " brings in " + host::quoted(mount.point) + ", which is mounted below it";
-    if (host::FileSystemPart{mount.device, mount.root}.lies_in(mounts.shared().shm) || mount.type == "mqueue")
+    if (host::FileSystemPart{mount.device, mount.root}.lies_in(mounts.shared().shm) || mount.type == "mqueue" ||
+        host::ipc_namespace(mount))
       add(exposures, ExposureKind::host_shm_recursive, what);
     if (mount.type == "proc" && host::leads_to_processes(mount.root)) add(exposures, ExposureKind::host_proc, what);
   }
@@ -133,7 +145,7 @@ bool is_on_our_root(const host::FileId& id) {
 }
 
 void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declared, const std::string& folder,
-                bool thorough, HostMounts& mounts) {
+                bool thorough, const host::Kernel& kernel, HostMounts& mounts) {
   const std::string path = declared.path.starts_with('/') ? declared.path : folder + "/" + declared.path;
   const auto place = follow(path, declared.name);
   if (!place) return;
@@ -151,6 +163,7 @@ void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declar
                         }
                       }};
   add_shm(exposures, source, mounts);
+  if (where.f_type == NSFS_MAGIC) add_namespace(exposures, place->fd.get(), source.what, kernel);
   if (where.f_type == mqueue_magic)
     add(exposures, ExposureKind::host_mqueue, source.what + " is in a POSIX message queue file system of the host's");
   if (where.f_type == PROC_SUPER_MAGIC && id->folder &&
@@ -198,17 +211,17 @@ std::vector<Exposure> exposures_of_namespaces(const oci::Bundle& bundle, const s
   return exposures;
 }
 
-std::vector<Exposure> exposures_of_mounts(const oci::Bundle& bundle, const std::string& folder, bool thorough) {
+std::vector<Exposure> exposures_of_mounts(const oci::Bundle& bundle, const std::string& folder, bool thorough,
+                                          const host::Kernel& kernel) {
   std::vector<Exposure> exposures;
   HostMounts mounts;
-  for (const oci::MountSource& source : bundle.sources) add_source(exposures, source, folder, thorough, mounts);
+  for (const oci::MountSource& source : bundle.sources) add_source(exposures, source, folder, thorough, kernel, mounts);
   return exposures;
 }
 
 std::vector<Exposure> exposures_of_descriptors(int more, const host::Kernel& kernel) {
   std::vector<Exposure> exposures;
   HostMounts mounts;
-  const auto host_ipc = kernel.host_ipc();
   for (int fd = 0; fd <= STDERR_FILENO + more; ++fd) {
     struct statfs where {};
     const auto id = host::file_id(fd, "");
@@ -223,8 +236,7 @@ std::vector<Exposure> exposures_of_descriptors(int more, const host::Kernel& ker
       add(exposures, ExposureKind::host_shm, source.what + " is the host's folder " + host::quoted(source.path()));
     if (where.f_type == mqueue_magic)
       add(exposures, ExposureKind::host_mqueue, source.what + " is a POSIX message queue of the host's");
-    if (std::find(host_ipc.begin(), host_ipc.end(), host::NamespaceId{id->device, id->inode}) != host_ipc.end())
-      add(exposures, ExposureKind::host_ipc, source.what + " is the host's IPC namespace");
+    if (where.f_type == NSFS_MAGIC) add_namespace(exposures, fd, source.what, kernel);
   }
   return exposures;
 }

@@ -21,7 +21,8 @@ std::vector<config::Exposure> exposures_of_namespaces(const oci::Bundle& bundle,
 // By what its mounts and its root file system bring in. `folder` is the bundle's, without links. `thorough` looks below
 // a root file system that is an overlay too, which costs reading all mounts: the start gate sees that anyway, where
 // there is one. Throws host::Error.
-std::vector<config::Exposure> exposures_of_mounts(const oci::Bundle& bundle, const std::string& folder, bool thorough);
+std::vector<config::Exposure> exposures_of_mounts(const oci::Bundle& bundle, const std::string& folder, bool thorough,
+                                                  const host::Kernel& kernel);
 
 // By the descriptors that it inherits from us: 0, 1, 2 and the `more` after them. Throws host::Error.
 std::vector<config::Exposure> exposures_of_descriptors(int more, const host::Kernel& kernel);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "host/error.h"
 #include "host/mounts.h"
@@ -24,12 +25,19 @@ bool contains(const std::vector<NamespaceId>& ids, const NamespaceId& id) {
 
 struct View {
   const host::Process& init;
+  const NamespaceId ipc;                   // the container's
   const std::vector<host::Mount>& mounts;  // the container's
   const Host& host;
 };
 
 bool contains(const std::vector<dev_t>& devices, dev_t device) {
   return std::find(devices.begin(), devices.end(), device) != devices.end();
+}
+
+// What an IPC namespace is that is not the container's.
+std::pair<ExposureKind, const char*> whose(const NamespaceId& ipc, const View& view) {
+  if (contains(view.host.ipc, ipc)) return {ExposureKind::host_ipc, "the host's IPC namespace"};
+  return {ExposureKind::foreign_ipc, "another container's IPC namespace"};
 }
 
 // Whether an overlay shows a folder of the host's /dev/shm.
@@ -46,12 +54,16 @@ void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const
   const std::string what = "its mount on " + host::quoted(mount.point);
   const host::FileSystemPart part{mount.device, mount.root};
   const bool shm = part.lies_in(view.host.shared.shm), mqueue = contains(view.host.shared.mqueues, mount.device);
-  if ((shm || mqueue) && host::came_with_parent(mount, view.mounts, view.host.mounts))
+  const auto ipc = host::ipc_namespace(mount);
+  const bool others = ipc && *ipc != view.ipc;
+  if ((shm || mqueue || others) && host::came_with_parent(mount, view.mounts, view.host.mounts))
     exposures.push_back({ExposureKind::host_shm_recursive, what + " is the host's, and came with the folder above it"});
   else if (shm)
     exposures.push_back({ExposureKind::host_shm, what + " is the host's /dev/shm"});
   else if (mqueue)
     exposures.push_back({ExposureKind::host_mqueue, what + " has the host's POSIX message queues"});
+  else if (others)
+    exposures.push_back({whose(*ipc, view).first, what + " is " + whose(*ipc, view).second});
   else if (view.host.shared.shm_is_mount && view.host.shared.shm.lies_in(part))
     exposures.push_back({ExposureKind::host_shm_recursive, what + " has the host's /dev/shm in it"});
   if (shows_shm(mount, view))
@@ -60,11 +72,11 @@ void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const
     exposures.push_back({ExposureKind::host_proc, what + " is the host's /proc"});
 }
 
-// Whether it lies on none of the container's mounts, but on one of the host's.
+// Whether it lies on none of the container's mounts: on the host's, or on those of yet another mount namespace. Where
+// the kernel does not tell the mount, a folder counts as such.
 bool lies_outside(const host::Process::Open& file, const View& view) {
-  const auto is_it = [&](const host::Mount& mount) { return file.id.mount && mount.id == *file.id.mount; };
-  return std::none_of(view.mounts.begin(), view.mounts.end(), is_it) &&
-         std::any_of(view.host.mounts.begin(), view.host.mounts.end(), is_it);
+  return std::none_of(view.mounts.begin(), view.mounts.end(),
+                      [&](const host::Mount& mount) { return file.id.mount && mount.id == *file.id.mount; });
 }
 
 std::string words_for(const host::Process::Open& file) {
@@ -88,7 +100,10 @@ void add_open(std::vector<Exposure>& exposures, const host::Process::Open& file,
     add(ExposureKind::host_shm, "a folder of the host's, from where its /dev/shm can be reached");
   if (contains(view.host.shared.mqueues, file.id.device))
     add(ExposureKind::host_mqueue, "among the host's POSIX message queues");
-  if (contains(view.host.ipc, {file.id.device, file.id.inode})) add(ExposureKind::host_ipc, "the host's IPC namespace");
+  if (file.id.device == view.ipc.device) {
+    const auto ipc = view.init.ipc_namespace_at(file);
+    if (ipc && *ipc != view.ipc) add(whose(*ipc, view).first, whose(*ipc, view).second);
+  }
   if (file.id.folder && contains(view.host.shared.procs, file.id.device))
     add(ExposureKind::host_proc, "in the host's /proc");
 }
@@ -127,7 +142,7 @@ std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const o
 std::vector<Exposure> exposures_of_files(const host::Process& init, const Host& host) {
   std::vector<Exposure> exposures;
   const auto mounts = init.mounts();
-  const View view{init, mounts, host};
+  const View view{init, init.namespace_id("ipc"), mounts, host};
   for (const host::Mount& mount : mounts) add_mount(exposures, mount, view);
   for (const host::Process::Open& file : init.open_files()) add_open(exposures, file, view);
   return exposures;

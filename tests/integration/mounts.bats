@@ -202,6 +202,36 @@ message_queues() {
     for_each_runtime message_queues
 }
 
+# pinned TYPE: $PINNED, a file that a new namespace of that type is bound to, as engines keep them.
+pinned() {
+    PINNED=$BATS_TEST_TMPDIR/pins/$1-$RT
+    mkdir -p "${PINNED%/*}"
+    : >"$PINNED"
+    inside unshare "--$1=$PINNED" true
+}
+
+# With CAP_SYS_ADMIN a namespace can be joined by its file.
+namespace_files() {
+    refused host-ipc "$(mounted "/proc/$HOLDER/ns/ipc" bind bind /target)"
+    next_id
+    bundle "$ID" "$(mounted "/proc/$HOLDER/ns/ipc" bind bind /target)"
+    capture "$BARE" --root "$ROOT" create --bundle "$(bundle_of "$ID")" "$ID"
+    [ "$(stat --format %i "/proc/$(init_of "$ID")/root/target")" = "$(stat --dereference --format %i "/proc/$HOLDER/ns/ipc")" ]
+    bare delete --force "$ID"
+    pinned ipc
+    refused foreign-ipc "$(mounted "$PINNED" bind bind /target)"
+    allowed "$(mounted "${PINNED%/*}")"
+    warned host-shm-recursive "$(mounted "${PINNED%/*}" rbind)"
+    inside umount "$PINNED"
+    pinned net
+    allowed "$(mounted "$PINNED" bind bind /target)"
+    inside umount "$PINNED"
+}
+
+@test "host-ipc, foreign-ipc: the file of an IPC namespace" {
+    for_each_runtime namespace_files
+}
+
 recursive() {
     warned host-shm-recursive "$(mounted /dev 'rbind ro')"
     is_of_host "$INIT" /mnt/shm /dev/shm || complain '/dev/shm did not come with /dev'

@@ -103,6 +103,11 @@ swapped_mounts() {
     cp -a "$ROOTFS" "$SHM/rootfs" 2>/dev/null || [ -d "$SHM/rootfs" ]
     swapped ".root.path = \"$SHM/rootfs\""
     refused_at_start host-shm
+    swapped "$(mounted "/proc/$HOLDER/ns/ipc" bind bind /target)"
+    refused_at_start host-ipc
+    foreign_process
+    swapped "$(mounted "/proc/$FOREIGN/ns/ipc" bind bind /target)"
+    refused_at_start foreign-ipc
     swapped "$(mounted /dev 'rbind ro')"
     starts warn
     record_says '"kind":"host-shm-recursive"'
@@ -282,6 +287,11 @@ descriptors() {
     refused_at_start host-shm
     handed "/proc/$$/ns/ipc" "${options[@]}"
     refused_at_start host-ipc
+    foreign_process
+    handed "/proc/$FOREIGN/ns/ipc" "${options[@]}"
+    refused_at_start foreign-ipc
+    handed "/proc/$FOREIGN/ns/net" "${options[@]}"
+    starts allow
     handed "$MQUEUE/queue" "${options[@]}"
     refused_at_start host-mqueue
     handed "$MQUEUE" "${options[@]}"
@@ -306,6 +316,14 @@ descriptors() {
 # A folder of the host's mount namespace leads, by "..", to all that is mounted there (as in CVE-2024-21626).
 folders() {
     handed /etc --preserve-fds 1
+    [ "$(<"/proc/$INIT/fd/3/../$SHM/file")" = segment ]
+    refused_at_start host-shm
+    # Of a mount namespace that is neither the container's nor ours.
+    unshare --mount sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    HELPERS+=("$!")
+    # shellcheck disable=SC2016 # the other shell's
+    wait_until 10 sh -c '[ "$(readlink "/proc/$1/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]' differs "$!"
+    handed "/proc/$!/root/etc" --preserve-fds 1
     [ "$(<"/proc/$INIT/fd/3/../$SHM/file")" = segment ]
     refused_at_start host-shm
 }

@@ -45,7 +45,7 @@ TEST_CASE("of root file systems that are overlays our own is looked below, thoug
       oci::Bundle bundle;
       bundle.sources.push_back({"root", path, true, true});
       std::string kinds;
-      for (const auto& one : shim::exposures_of_mounts(bundle, "/", false))
+      for (const auto& one : shim::exposures_of_mounts(bundle, "/", false, host::kernel()))
         kinds += std::string(config::name_of(one.kind)) + " ";
       return kinds;
     });
