@@ -9,14 +9,14 @@ required=95
 must=(config/ oci/ host/wire. shim/command_line.) # not host/sandbox.cpp: what its child does once it has answered is not counted
 
 cmake --preset coverage -DIPCGUARD_TESTS=ON >/dev/null
-cmake --build --preset coverage --target unit unconfined | tail -n 1
+cmake --build --preset coverage --target unit unit-unconfined | tail -n 1
 find "$build" -name '*.gcda' -delete
 
 # A child without descriptors or rights cannot write counts, which is not to be said.
 export GCOV_ERROR_FILE=/dev/null
 # The sandbox's own tests with its filter; all others without it, where the child in which documents are read can write counts.
 "$build/tests/unit" --filenames-as-tags '[#sandbox_test],[#sandbox_filter_test]' 2>&1 | grep -v '^profiling:'
-"$build/tests/unconfined" --filenames-as-tags '~[#sandbox_test]~[#sandbox_filter_test]'
+"$build/tests/unit-unconfined" --filenames-as-tags '~[#sandbox_test]~[#sandbox_filter_test]'
 
 report=$(mktemp)
 trap 'rm -f -- "$report"' EXIT
