@@ -126,13 +126,20 @@ std::vector<std::string> divided(std::string_view text, char separator, bool une
   return parts;
 }
 
-// The folders that one option of overlay names.
+// The folders that one option of overlay names: of lowerdir several. Where newer kernels take a backslash for itself
+// and older ones do not, both.
 void add_folders(std::vector<std::string>& folders, std::string_view option) {
   constexpr std::array<std::string_view, 5> names = {"lowerdir", "upperdir", "workdir", "lowerdir+", "datadir+"};
   const std::size_t equals = std::min(option.find('='), option.size());
-  if (std::find(names.begin(), names.end(), option.substr(0, equals)) == names.end()) return;
-  for (std::string& folder : divided(option.substr(std::min(equals + 1, option.size())), ':', true))
-    if (!folder.empty()) folders.push_back(std::move(folder));
+  const std::string_view name = option.substr(0, equals), value = option.substr(std::min(equals + 1, option.size()));
+  if (std::find(names.begin(), names.end(), name) == names.end()) return;
+  if (name == "lowerdir") {
+    for (std::string& folder : divided(value, ':', true))
+      if (!folder.empty()) folders.push_back(std::move(folder));
+  } else if (!value.empty()) {
+    folders.emplace_back(value);
+    if (value.find('\\') != std::string_view::npos) folders.push_back(divided(value, '\0', true).front());
+  }
 }
 
 void add(std::vector<dev_t>& devices, dev_t device) {
@@ -259,9 +266,47 @@ std::vector<std::string> overlay_folders(const Mount& mount) {
     add_folders(folders, unescaped(options.substr(0, end)));
     options.remove_prefix(std::min(end + 1, options.size()));
   }
-  for (std::string& folder : folders)
-    if (!folder.starts_with('/')) folder.insert(0, "/");
   return folders;
+}
+
+namespace {
+
+// Of our own root, where that is an overlay (a node in a container, a live system), the names are another's.
+bool is_our_root(const Mount& mount) {
+  const auto root = find_file("/");
+  return root && root->device == mount.device;
+}
+
+void add_layers(std::vector<Layer>& layers, const Mount& overlay, const std::vector<Mount>& mounts, bool strict,
+                int depth) {
+  const auto fail = [](const std::string& folder, const std::string& why) {
+    return Error(ErrorKind::unverifiable, "an overlay whose layer " + quoted(folder) + why +
+                                              ": mount it by absolute names that stay, without links");
+  };
+  strict = strict && !is_our_root(overlay);
+  for (std::string folder : overlay_folders(overlay)) {
+    const bool relative = !folder.starts_with('/');
+    if (relative && strict) throw fail(folder, " has a relative name");
+    if (relative) folder.insert(0, "/");  // which is where engines mount from
+    const auto id = find_file(folder);
+    if (!id && strict) throw fail(folder, " is not there any more");
+    if (!id) continue;
+    const std::string place = without_links(folder);
+    if (strict && host::lies_in(place, "/proc")) throw fail(folder, " is another one for each process");
+    layers.push_back({folder, *id});
+    // The kernel lets an overlay be a layer of one other (FILESYSTEM_MAX_STACK_DEPTH).
+    for (const Mount& mount : mounts)
+      if (depth > 0 && mount.type == "overlay" && (id->mount ? mount.id == *id->mount : mount.device == id->device))
+        add_layers(layers, mount, mounts, strict, depth - 1);
+  }
+}
+
+}  // namespace
+
+std::vector<Layer> layers_of(const Mount& overlay, const std::vector<Mount>& mounts, bool strict) {
+  std::vector<Layer> layers;
+  if (overlay.type == "overlay") add_layers(layers, overlay, mounts, strict, 2);
+  return layers;
 }
 
 }  // namespace host

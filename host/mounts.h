@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/vfs.h>
 
 #include <optional>
 #include <string>
@@ -48,6 +49,9 @@ std::optional<FileId> file_id(int folder, const std::string& name);
 // Of what is at `path`; nullopt if nothing is there. Throws Error (unverifiable) where that cannot be told.
 std::optional<FileId> find_file(const std::string& path);
 
+// statfs::f_type of a POSIX message queue file system: MQUEUE_MAGIC, ipc/mqueue.c.
+constexpr decltype(statfs::f_type) mqueue_magic = 0x19800202;
+
 // The host's file systems through which processes share memory or messages.
 struct SharedFileSystems {
   FileSystemPart shm;          // the host's /dev/shm, be it a mount of its own or a folder; device 0 if there is none
@@ -72,9 +76,19 @@ bool came_with_parent(const Mount& mount, const std::vector<Mount>& mounts, cons
 // The folders in options of overlay, e.g. "rw,lowerdir=/a:/b,upperdir=/c" (kernel, overlayfs.rst): what they hold can
 // be seen through the overlay. Commas divide options and colons folders where no backslash stands before them.
 std::vector<std::string> overlay_folders(std::string_view options);
-// Those of a mount, as absolute paths; none if it is no overlay. Relative ones count from the root, which is where
-// engines mount from.
+// Those of a mount, as it was told them; none if it is no overlay.
 std::vector<std::string> overlay_folders(const Mount& mount);
+
+// A folder that an overlay shows, now: the kernel tells only the name by which it was mounted.
+struct Layer {
+  std::string folder;
+  FileId id;
+};
+
+// Those of an overlay, and of overlays among them; `mounts` are ours. Names that lead nowhere are left out and relative
+// ones count from the root, unless it is `strict`: then they are an Error (unverifiable), whose message goes on from
+// what the mount is. Throws Error (unverifiable) too where they cannot be followed.
+std::vector<Layer> layers_of(const Mount& overlay, const std::vector<Mount>& mounts, bool strict);
 
 // Whether `path` is `folder` or lies in it; both absolute and without links.
 bool lies_in(const std::string& path, const std::string& folder);

@@ -134,10 +134,20 @@ bool Process::closes_on_exec(const Open& file) const {
   return flags != nullptr && (std::strtoul(flags + std::strlen("flags:"), nullptr, 8) & O_CLOEXEC) != 0;
 }
 
+Fd Process::reach(const Open& file) const {
+  Fd fd(openat(folder_.get(), file.name.c_str(), O_PATH | O_CLOEXEC));  // no device or FIFO notices
+  if (fd) return fd;
+  throw Error(ErrorKind::unverifiable,
+              "what process " + std::to_string(pid_) + " has open cannot be examined: " + reason(errno));
+}
+
 std::optional<NamespaceId> Process::ipc_namespace_at(const Open& file) const {
-  const Fd fd(
-      openat(folder_.get(), file.name.c_str(), O_PATH | O_CLOEXEC));  // of which a device or FIFO notices nothing
-  if (fd) return ipc_namespace(fd.get());
+  return ipc_namespace(reach(file).get());
+}
+
+bool Process::is_message_queue(const Open& file) const {
+  struct statfs where {};
+  if (fstatfs(reach(file).get(), &where) == 0) return where.f_type == mqueue_magic;
   throw Error(ErrorKind::unverifiable,
               "what process " + std::to_string(pid_) + " has open cannot be examined: " + reason(errno));
 }

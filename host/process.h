@@ -53,6 +53,9 @@ class Process {
   // The IPC namespace whose file that is; nullopt if it is another file. Throws Error (unverifiable).
   std::optional<NamespaceId> ipc_namespace_at(const Open& file) const;
 
+  // Whether that is a POSIX message queue. Throws Error (unverifiable).
+  bool is_message_queue(const Open& file) const;
+
   // Where that is, as the kernel names it; may be no path.
   std::string place_of(const Open& file) const;
 
@@ -61,6 +64,8 @@ class Process {
   bool kill() const;
 
  private:
+  Fd reach(const Open& file) const;
+
   Process(pid_t pid, Fd folder, Fd pidfd) : pid_(pid), folder_(std::move(folder)), pidfd_(std::move(pidfd)) {}
 
   pid_t pid_;

@@ -139,13 +139,22 @@ class BundleListener final : public Listener {
     // crun takes a recursive propagation for a recursive bind, since both set MS_REC (measured with 1.8.1).
     constexpr std::array<std::string_view, 5> recursive = {"rbind", "rprivate", "rslave", "rshared", "runbindable"};
     if (std::find(recursive.begin(), recursive.end(), value) != recursive.end()) mount.recursive = true;
+    // Runtimes join options with commas, before which a backslash hides that from the kernel.
+    if ((value.size() - (value.find_last_not_of('\\') + 1)) % 2 == 1)
+      throw Error(ErrorKind::ambiguous_config,
+                  "the mount option " + host::quoted(value, 128) + " ends in a backslash, which joins it to the next");
     for (std::string& folder : host::overlay_folders(value)) mount.layers.push_back(std::move(folder));
   }
 
   static void add_sources(std::vector<MountSource>& sources, const Mount& mount, std::size_t at) {
     const std::string name = "mounts[" + std::to_string(at) + "] on " + host::quoted(mount.destination, 128);
     if (mount.bind || mount.type == "bind") sources.push_back({name, mount.source, mount.recursive, false});
-    for (const std::string& layer : mount.layers) sources.push_back({name, layer, false, false});
+    for (const std::string& layer : mount.layers) {
+      if (!layer.starts_with('/'))
+        throw Error(ErrorKind::ambiguous_config, name + ": runtimes take the layer " + host::quoted(layer, 128) +
+                                                     " from different folders: name it by an absolute path");
+      sources.push_back({name, layer, false, false});
+    }
   }
 
   void pack_namespace(host::Packer& facts, std::string_view type) const {

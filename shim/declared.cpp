@@ -27,7 +27,6 @@ using config::ExposureKind;
 using host::Error;
 using host::ErrorKind;
 
-constexpr decltype(statfs::f_type) mqueue_magic = 0x19800202;   // MQUEUE_MAGIC, ipc/mqueue.c
 constexpr decltype(statfs::f_type) overlay_magic = 0x794c7630;  // OVERLAYFS_SUPER_MAGIC
 constexpr std::size_t enough = 8;                               // exposures of one kind to name
 
@@ -114,16 +113,18 @@ void add_mounts_below(std::vector<Exposure>& exposures, const Source& source, Ho
 }
 
 // What can be seen through an overlay that the source lies on.
-void add_layers(std::vector<Exposure>& exposures, const Source& source, HostMounts& mounts) {
+void add_layers(std::vector<Exposure>& exposures, const Source& source, bool strict, HostMounts& mounts) {
   for (const host::Mount& mount : mounts.all()) {
     if (source.id.mount ? mount.id != *source.id.mount : mount.device != source.id.device) continue;
-    for (const std::string& folder : host::overlay_folders(mount)) {
-      const auto id = host::find_file(folder);
-      if (id && mounts.is_shm_device(id->device))
-        add_shm(exposures,
-                {source.what + " is an overlay of " + host::quoted(folder) + ", which", *id,
-                 [&] { return host::without_links(folder); }},
-                mounts);
+    try {
+      for (const host::Layer& layer : host::layers_of(mount, mounts.all(), strict))
+        if (mounts.is_shm_device(layer.id.device))
+          add_shm(exposures,
+                  {source.what + " is an overlay of " + host::quoted(layer.folder) + ", which", layer.id,
+                   [&] { return host::without_links(layer.folder); }},
+                  mounts);
+    } catch (const Error& error) {
+      throw Error(error.kind(), source.what + " is on " + error.what());
     }
   }
 }
@@ -164,14 +165,14 @@ void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declar
                       }};
   add_shm(exposures, source, mounts);
   if (where.f_type == NSFS_MAGIC) add_namespace(exposures, place->fd.get(), source.what, kernel);
-  if (where.f_type == mqueue_magic)
+  if (where.f_type == host::mqueue_magic)
     add(exposures, ExposureKind::host_mqueue, source.what + " is in a POSIX message queue file system of the host's");
   if (where.f_type == PROC_SUPER_MAGIC && id->folder &&
       host::leads_to_processes(host::part_of(*id, source.path(), mounts.all()).root))
     add(exposures, ExposureKind::host_proc, source.what + " is in the host's /proc");
   // What an engine makes for a root file system.
   if (declared.root && !thorough && where.f_type == overlay_magic && !is_on_our_root(*id)) return;
-  if (where.f_type == overlay_magic) add_layers(exposures, source, mounts);
+  if (where.f_type == overlay_magic) add_layers(exposures, source, !declared.root, mounts);
   if (declared.recursive && id->folder) add_mounts_below(exposures, source, mounts);
 }
 
@@ -234,7 +235,7 @@ std::vector<Exposure> exposures_of_descriptors(int more, const host::Kernel& ker
     add_shm(exposures, source, mounts);
     if (id->folder)  // from which any other of the host's can be reached
       add(exposures, ExposureKind::host_shm, source.what + " is the host's folder " + host::quoted(source.path()));
-    if (where.f_type == mqueue_magic)
+    if (where.f_type == host::mqueue_magic)
       add(exposures, ExposureKind::host_mqueue, source.what + " is a POSIX message queue of the host's");
     if (where.f_type == NSFS_MAGIC) add_namespace(exposures, fd, source.what, kernel);
   }

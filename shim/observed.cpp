@@ -40,14 +40,25 @@ std::pair<ExposureKind, const char*> whose(const NamespaceId& ipc, const View& v
   return {ExposureKind::foreign_ipc, "another container's IPC namespace"};
 }
 
-// Whether an overlay shows a folder of the host's /dev/shm.
-bool shows_shm(const host::Mount& mount, const View& view) {
-  const auto folders = host::overlay_folders(mount);
-  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
-    const auto id = host::find_file(folder);
-    return id && id->device == view.host.shared.shm.device &&
-           host::part_of(*id, host::without_links(folder), view.host.mounts).lies_in(view.host.shared.shm);
+// Whether a mount is an overlay that shows a folder of the host's /dev/shm.
+bool shows_shm(const host::Mount& mount, bool strict, const View& view) {
+  const auto layers = host::layers_of(mount, view.host.mounts, strict);
+  return std::any_of(layers.begin(), layers.end(), [&](const host::Layer& layer) {
+    return layer.id.device == view.host.shared.shm.device &&
+           host::part_of(layer.id, host::without_links(layer.folder), view.host.mounts).lies_in(view.host.shared.shm);
   });
+}
+
+void add_overlay(std::vector<Exposure>& exposures, const host::Mount& mount, const std::string& what,
+                 const View& view) {
+  // Engines make root file systems of relative names and of links.
+  const bool strict = mount.point != "/" && !host::came_with_parent(mount, view.mounts, view.host.mounts);
+  try {
+    if (shows_shm(mount, strict, view))
+      exposures.push_back({ExposureKind::host_shm, what + " is an overlay of the host's /dev/shm"});
+  } catch (const host::Error& error) {
+    throw host::Error(error.kind(), what + " is " + error.what());
+  }
 }
 
 void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const View& view) {
@@ -66,8 +77,7 @@ void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const
     exposures.push_back({whose(*ipc, view).first, what + " is " + whose(*ipc, view).second});
   else if (view.host.shared.shm_is_mount && view.host.shared.shm.lies_in(part))
     exposures.push_back({ExposureKind::host_shm_recursive, what + " has the host's /dev/shm in it"});
-  if (shows_shm(mount, view))
-    exposures.push_back({ExposureKind::host_shm, what + " is an overlay of the host's /dev/shm"});
+  if (mount.type == "overlay") add_overlay(exposures, mount, what, view);
   if (contains(view.host.shared.procs, mount.device) && host::leads_to_processes(mount.root))
     exposures.push_back({ExposureKind::host_proc, what + " is the host's /proc"});
 }
@@ -85,6 +95,12 @@ std::string words_for(const host::Process::Open& file) {
   return "descriptor " + file.name.substr(file.name.rfind('/') + 1);
 }
 
+bool on_overlay_of_shm(const host::Process::Open& file, const View& view) {
+  return std::any_of(view.host.mounts.begin(), view.host.mounts.end(), [&](const host::Mount& mount) {
+    return file.id.mount && mount.id == *file.id.mount && shows_shm(mount, false, view);
+  });
+}
+
 void add_open(std::vector<Exposure>& exposures, const host::Process::Open& file, const View& view) {
   const auto add = [&](ExposureKind kind, const char* what) {
     if (view.init.closes_on_exec(file)) return;
@@ -98,8 +114,12 @@ void add_open(std::vector<Exposure>& exposures, const host::Process::Open& file,
     add(ExposureKind::host_shm, "in the host's /dev/shm");
   else if (outside && file.id.folder)
     add(ExposureKind::host_shm, "a folder of the host's, from where its /dev/shm can be reached");
+  else if (outside && on_overlay_of_shm(file, view))
+    add(ExposureKind::host_shm, "on an overlay of the host's /dev/shm");
   if (contains(view.host.shared.mqueues, file.id.device))
     add(ExposureKind::host_mqueue, "among the host's POSIX message queues");
+  else if (outside && view.init.is_message_queue(file))
+    add(ExposureKind::host_mqueue, "among another container's POSIX message queues");
   if (file.id.device == view.ipc.device) {
     const auto ipc = view.init.ipc_namespace_at(file);
     if (ipc && *ipc != view.ipc) add(whose(*ipc, view).first, whose(*ipc, view).second);

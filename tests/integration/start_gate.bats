@@ -125,6 +125,18 @@ swapped_layers() {
     swapped "$(overlaid "lowerdir=$SHM/folder:$BATS_TEST_TMPDIR/layer")"
     [ "$(<"/proc/$INIT/root/mnt/file")" = segment ]
     refused_at_start host-shm
+    mkdir -p "$BATS_TEST_TMPDIR/over-$RT" "$SHM/upper-$RT" "$SHM/work-$RT"
+    inside mount -t overlay -o "lowerdir=$SHM:$BATS_TEST_TMPDIR/layer" overlay "$BATS_TEST_TMPDIR/over-$RT"
+    swapped "$(overlaid "lowerdir=$BATS_TEST_TMPDIR/over-$RT:$BATS_TEST_TMPDIR/layer")"
+    [ "$(<"/proc/$INIT/root/mnt/file")" = segment ]
+    refused_at_start host-shm
+    handed "$BATS_TEST_TMPDIR/over-$RT/file" --preserve-fds 1
+    refused_at_start host-shm
+    inside umount "$BATS_TEST_TMPDIR/over-$RT"
+    ln -sfn "$SHM/upper-$RT" "$BATS_TEST_TMPDIR/u:p"
+    ln -sfn "$SHM/work-$RT" "$BATS_TEST_TMPDIR/w:k"
+    swapped "$(overlaid "lowerdir=$BATS_TEST_TMPDIR/layer upperdir=$BATS_TEST_TMPDIR/u:p workdir=$BATS_TEST_TMPDIR/w:k")"
+    refused_at_start host-shm
 }
 
 @test "config.json swapped after the create gate: an overlay" {
@@ -295,6 +307,10 @@ descriptors() {
     handed "$MQUEUE/queue" "${options[@]}"
     refused_at_start host-mqueue
     handed "$MQUEUE" "${options[@]}"
+    refused_at_start host-mqueue
+    created
+    touch "/proc/$INIT/root/dev/mqueue/queue"
+    handed "/proc/$INIT/root/dev/mqueue/queue" "${options[@]}"
     refused_at_start host-mqueue
     handed "/proc/$$" "${options[@]}"
     refused_at_start host-shm

@@ -118,7 +118,7 @@ TEST_CASE("the layers of an overlay are sources") {
   CHECK(with_option("lowerdir+=/l") == name + "/l");
   CHECK(with_option("lowerdir=/l:/m::/n") == name + "/l; " + name + "/m; " + name + "/n");
   CHECK(with_option("lowerdir=/a\\\\:b:/c") == name + "/a:b; " + name + "/c");
-  CHECK(with_option("lowerdir=/a\\\\").size() > name.size());
+  CHECK(with_option("lowerdir=/a\\\\") == "ambiguous-config");
   // Runtimes hand an option that they do not know to the kernel, which divides it at commas.
   CHECK(with_option("ro,lowerdir=/l") == name + "/l");
   CHECK(with_option("lowerdir=/l,upperdir=/u,workdir=/w") == name + "/l; " + name + "/u; " + name + "/w");

@@ -154,6 +154,8 @@ TEST_CASE("the folders that an overlay shows") {
   CHECK(host::overlay_folders("lowerdir=/a,lowerdir=/b") == Folders{"/a", "/b"});
   CHECK(host::overlay_folders("lowerdir+=/a,datadir+=/b") == Folders{"/a", "/b"});
   CHECK(host::overlay_folders("lowerdir=/a\\,b") == Folders{"/a,b"});
+  CHECK(host::overlay_folders("upperdir=/a:b,workdir=/c:d,lowerdir+=/e:f") == Folders{"/a:b", "/c:d", "/e:f"});
+  CHECK(host::overlay_folders("upperdir=/a\\:b") == Folders{"/a\\:b", "/a:b"});
   CHECK(host::overlay_folders("ro,bind,nosuid").empty());
   const auto mounts = parse_mounts(
       "1 0 0:1 / / rw - overlay overlay rw,lowerdir=/a\\040b:/c\\054d,upperdir=/e\n2 1 0:2 / /x rw - ext4 x "
