@@ -102,8 +102,9 @@ class Parser {
       note("'--criu' names the program that restores, which need not be CRIU");
     if (call_.creates) read_gated_command(create_options);
     if (call_.starts) read_gated_command(start_options);
-    // The command is plain, or however the call is read nothing is created.
-    if (!call_.creates && !call_.starts && (!call_.command.empty() || !mentions_gated_command()))
+    // The command is plain, or however the call is read nothing is created. For exec it matters where the container is.
+    if (!call_.creates && !call_.starts && call_.command != "exec" &&
+        (!call_.command.empty() || !mentions_gated_command()))
       call_.ambiguity.clear();
     return call_;
   }
@@ -219,7 +220,7 @@ class Parser {
 
   bool mentions_gated_command() const {
     return !argv_.empty() && std::any_of(argv_.begin() + 1, argv_.end(), [](const std::string& word) {
-      return creates(trimmed(word)) || trimmed(word) == "start";
+      return creates(trimmed(word)) || trimmed(word) == "start" || trimmed(word) == "exec";
     });
   }
 

@@ -25,4 +25,7 @@ std::optional<oci::RuntimeState> find_state(const StateQuery& query, const std::
 // Where the runtime keeps its containers' state, where that can be told without asking it.
 std::optional<std::string> state_root(const StateQuery& query);
 
+// Everywhere that runc or crun, by whatever name, may keep it: where the container is found is then asked as above.
+std::vector<std::string> possible_state_roots(const StateQuery& query);
+
 }  // namespace shim

@@ -105,8 +105,9 @@ bool admit_start(const std::string& id, const Errand& errand, Policy& policy) {
 // Judges the call and tells what came of it; true if the runtime may be run.
 bool admit(const Errand& errand, Policy& policy) {
   const Call& call = errand.call;
-  if (call.creates || (!call.starts && !call.ambiguity.empty())) return admit_creation(errand, policy);
-  if (call.starts && !call.ambiguity.empty()) {  // which container it starts is not certain
+  const bool meets_container = call.starts || call.command == "exec";
+  if (call.creates || (!meets_container && !call.ambiguity.empty())) return admit_creation(errand, policy);
+  if (!call.ambiguity.empty()) {  // which container it is for is not certain
     const host::Error ambiguous(host::ErrorKind::ambiguous_command_line, call.ambiguity);
     const Judgement judgement = unjudged({{}, call.id}, ambiguous, policy);
     tell(judgement, "start", errand, policy);

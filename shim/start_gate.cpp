@@ -64,10 +64,12 @@ void end(const StartJudgement& refused) {
 
 std::vector<std::string> waiting_among(const std::vector<std::string>& words, const StateQuery& query) {
   std::vector<std::string> ids;
-  const auto root = state_root(query);
-  if (!root) return ids;
+  const auto roots = possible_state_roots(query);
   for (const std::string& word : words)
-    if (oci::is_id(word) && oci::waits_to_start(*root + "/" + word)) ids.push_back(word);
+    if (oci::is_id(word) && std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
+          return oci::waits_to_start(root + "/" + word);
+        }))
+      ids.push_back(word);
   return ids;
 }
 

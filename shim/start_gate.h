@@ -42,8 +42,9 @@ Judgement judge_init(const host::Process& init, const oci::RuntimeState& state, 
 // (unverifiable) if that fails.
 void end(const StartJudgement& refused);
 
-// Those of `words` that name a container which was created and not started, where `query` says, by the fifo that its
-// init waits at. For exec, which would run a program in it before it was judged. Throws host::Error (unverifiable).
+// Those of `words` that name a container which was created and not started, wherever runc or crun may keep it, by the
+// fifo that its init waits at. For exec, which would run a program in it before it was judged. Throws host::Error
+// (unverifiable).
 std::vector<std::string> waiting_among(const std::vector<std::string>& words, const StateQuery& query);
 
 }  // namespace shim

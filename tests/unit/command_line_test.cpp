@@ -134,6 +134,11 @@ TEST_CASE("what runtimes would read differently is refused") {
       {" start", "id"},
       {"--weird", "start", "id"},
       {"--debug", "false", "start", "id"},
+      // exec: which container it is for
+      {"-root", R, "exec", "id", "sh"},
+      {"--weird", "exec", "id", "sh"},
+      {"--root=" + R + " ", "exec", "id", "sh"},
+      {"--root", "/a", "--root", "/b", "exec", "id", "sh"},
   };
   for (const Words& words : refused) {
     CAPTURE(joined(words));
