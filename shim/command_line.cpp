@@ -32,6 +32,7 @@ constexpr std::array global_options = {
     Option{"--debug", Takes::nothing},
     Option{"--systemd-cgroup", Takes::nothing},
 };
+constexpr std::array<std::string_view, 4> log_options = {"--log", "--log-format", "--log-level", "--debug"};
 constexpr std::array create_options = {
     Option{"--bundle", Takes::value},
     Option{"-b", Takes::value},
@@ -131,14 +132,18 @@ class Parser {
         return;
       }
       if (word.starts_with('-')) {
+        const auto first = argv_.begin() + static_cast<std::ptrdiff_t>(at_);
         if (!read_option(global_options)) return;
+        const std::string_view name = std::string_view(word).substr(0, word.find('='));
+        if (std::find(log_options.begin(), log_options.end(), name) == log_options.end())
+          call_.globals.insert(call_.globals.end(), first,
+                               argv_.begin() + static_cast<std::ptrdiff_t>(std::min(at_ + 1, argv_.size())));
         continue;
       }
       // urfave/cli v3 takes blanks off a word before it looks whether it is an option, those of Unicode included.
       if (!is_plain_command(word) || word == "true" || word == "false")
         return note("the command is " + host::quoted(word));
       call_.command = word;
-      call_.globals.assign(argv_.begin() + 1, argv_.begin() + static_cast<std::ptrdiff_t>(at_));
       ++at_;
       return;
     }

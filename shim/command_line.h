@@ -25,7 +25,7 @@ struct Call {
   bool log_json = false;                // --log-format json
   // Of exec: the words after the command, one of which is the container's id.
   std::vector<std::string> words;
-  std::vector<std::string> globals;  // the arguments before the command
+  std::vector<std::string> globals;  // the arguments before the command, but for those that say what is logged
   std::string bundle = ".";          // --bundle; relative to the working directory
   std::string image = "checkpoint";  // --image-path, of restore; may be relative
   std::string id;

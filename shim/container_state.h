@@ -14,7 +14,7 @@ struct StateQuery {
   std::string id;
   std::optional<std::string> root;   // --root
   std::string runtime;               // its path
-  std::vector<std::string> globals;  // the arguments before the command, for asking the runtime
+  std::vector<std::string> globals;  // the arguments for asking the runtime; without a log, which is the engine's
   std::string fault;                 // why the runtime must not be asked; empty if it may be
 };
 

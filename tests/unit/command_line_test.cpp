@@ -226,7 +226,7 @@ TEST_CASE("what engines send is understood") {
 }
 
 TEST_CASE("start is gated by its own gate") {
-  const Words starts[] = {{"start", "id"}, {"start", "--", "id"}, {"--root", R, "--log", "/l", "start", "id"}};
+  const Words starts[] = {{"start", "id"}, {"start", "--", "id"}, {"--root", R, "--systemd-cgroup", "start", "id"}};
   for (const Words& words : starts) {
     CAPTURE(joined(words));
     const Call call = read(words);
@@ -237,6 +237,12 @@ TEST_CASE("start is gated by its own gate") {
     CHECK(call.globals == Words(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(words.size()) -
                                                    (words[words.size() - 2] == "--" ? 3 : 2)));
   }
+}
+
+TEST_CASE("what is asked of the runtime meanwhile does not go to the caller's log") {
+  CHECK(read({"--root", R, "--log", "/l", "--rootless=false", "--log-format=json", "--debug", "--log-level", "debug",
+              "--systemd-cgroup", "start", "id"})
+            .globals == Words{"--root", R, "--rootless=false", "--systemd-cgroup"});
 }
 
 TEST_CASE("what creates and starts nothing is not gated, however odd it is") {
