@@ -9,6 +9,7 @@
 #include "host/engine.h"
 #include "host/error.h"
 #include "host/text.h"
+#include "shim/declared.h"
 #include "shim/observed.h"
 
 namespace shim {
@@ -49,6 +50,23 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
     start.judgement = unjudged(std::move(subject), as_error(thrown), policy);
   }
   return start;
+}
+
+std::optional<Judgement> judge_descriptors(int more, const StateQuery& query, Policy& policy,
+                                           const host::Kernel& kernel) {
+  Subject subject{{}, query.id};
+  try {
+    const auto exposures = exposures_of_descriptors(more, kernel);
+    if (exposures.empty()) return std::nullopt;
+    require_sound_settings(policy);
+    if (const auto state = query.id.empty() ? std::nullopt : find_state(query)) {
+      subject.bundle = host::without_links(state->bundle);
+      subject.annotations = state->annotations;
+    }
+    return judge(exposures, subject, policy);
+  } catch (const std::exception& thrown) {
+    return unjudged(std::move(subject), as_error(thrown), policy);
+  }
 }
 
 void end(const StartJudgement& refused) {

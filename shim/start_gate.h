@@ -33,6 +33,11 @@ enum class Stage {
 StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy, const host::Kernel& kernel,
                            const std::optional<host::Error>& objection = std::nullopt);
 
+// Judges what exec hands in: 0, 1, 2 and the `more` descriptors after them. The container is the one that `query`
+// names, with an empty id if that is not certain; no judgement where they expose nothing.
+std::optional<Judgement> judge_descriptors(int more, const StateQuery& query, Policy& policy,
+                                           const host::Kernel& kernel);
+
 // Judges a container by its init, whatever stage it is at, and what its runtime noted of it. `known` is the
 // host, if that was looked at already. Throws host::Error.
 Judgement judge_init(const host::Process& init, const oci::RuntimeState& state, const std::optional<std::string>& root,

@@ -109,6 +109,45 @@ run_descriptors() {
     for_each_runtime run_descriptors
 }
 
+exec_with() { # FILE OPTION…: cat in container $ID, with FILE open as descriptor 3
+    capture bash -c 'exec 3<"$1"; shift; exec "$@"' open "$1" "$GUARDED" --root "$ROOT" exec "${@:2}" "$ID" /bin/cat /proc/self/fd/3
+}
+
+exec_descriptors() {
+    local file kind options
+    created
+    starts allow
+    echo secret >"$SHM/file"
+    for file in "$SHM/file:host-shm" "/dev/shm:host-shm" "/etc:host-shm" "/proc/$$/ns/ipc:host-ipc" "$MQUEUE/queue:host-mqueue"; do
+        kind=${file##*:}
+        exec_with "${file%:*}" --preserve-fds 1
+        refused_exec "$kind"
+        [[ $err == *"$ID"* ]] || complain "$err" || return
+        record_says '"gate":"start"' '"decision":"refuse"' "\"kind\":\"$kind\"" "\"bundle\":\"$(bundle_of "$ID")" || return
+    done
+    LISTEN_FDS=1 exec_with "$SHM/file"
+    refused_exec host-shm
+    for options in -preserve-fds=1 --pre=1 --preserve-fds=0x1 '--unknown --preserve-fds=1' '--env --preserve-fds=1'; do
+        # shellcheck disable=SC2086 # two words
+        exec_with "$SHM/file" $options
+        refused_exec ambiguous-command-line
+    done
+    runs_program || complain "the container was ended"
+    exec_with "$ROOTFS/etc/passwd" --env A=1 --env B=2 --preserve-fds=1
+    [ "$status" = 0 ] && [[ $out == root:* ]] || complain "a file that is no IPC: exit $status: $err" || return
+    capture "$GUARDED" --root "$ROOT" exec "$ID" echo --preserve=all -preserve-fds 1
+    [ "$status $out" = "0 --preserve=all -preserve-fds 1" ] || complain "the program's own words: exit $status: $err" || return
+    exception exec.json '.match = { engine: "unknown", id: "ig-*" } | .allow = ["host-shm"]'
+    exec_with "$SHM/file" --preserve-fds 1
+    [ "$status $out" = "0 secret" ] || complain "excepted: exit $status: $err" || return
+    record_is '.exposures[0] | .action == "excepted"'
+    policy_reset
+}
+
+@test "exec: descriptors handed in to a container that was started, which stays" {
+    for_each_runtime exec_descriptors
+}
+
 volumes() {
     local lower=$BATS_TEST_TMPDIR/lower-$RT merged=$BATS_TEST_TMPDIR/merged-$RT
     mkdir -p "$lower" "$merged"

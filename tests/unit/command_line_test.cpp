@@ -139,6 +139,15 @@ TEST_CASE("what runtimes would read differently is refused") {
       {"--weird", "exec", "id", "sh"},
       {"--root=" + R + " ", "exec", "id", "sh"},
       {"--root", "/a", "--root", "/b", "exec", "id", "sh"},
+      // and what is handed in
+      {"exec", "-preserve-fds", "1", "id", "sh"},
+      {"exec", "--pre=1", "id", "sh"},
+      {"exec", " --preserve-fds=1", "id", "sh"},
+      {"exec", "--preserve-fds", "010", "id", "sh"},
+      {"exec", "--preserve-fds=1", "--preserve-fds=2", "id", "sh"},
+      {"exec", "--weird", "x", "--preserve-fds", "1", "id", "sh"},
+      {"exec", "--env", "--preserve-fds=1", "id", "sh"},
+      {"exec", "--preserve-fds", "1"},
   };
   for (const Words& words : refused) {
     CAPTURE(joined(words));
@@ -258,6 +267,9 @@ TEST_CASE("what creates and starts nothing is not gated, however odd it is") {
       {"exec", "--process", "/p", "id"},
       {"exec", "id", "create"},
       {"exec", "-t", "id", "sh", "-c", "run"},
+      {"exec", "--weird", "id", "sh"},
+      {"exec", "-e", "A=1", "-e", "B= 2 ", "id", "cp", "--preserve=all", "a", "b"},
+      {"exec", "--preserve-fds", "1", "--", "id", "cp", "-preserve-fds"},
       {"features"},
       {"list", "-q"},
       {"ps", "id"},
@@ -337,6 +349,9 @@ TEST_CASE("the descriptors that a container inherits are those of its options an
   CHECK(count({"run", "--preserve-fds", "3", "id"}, nullptr) == 3);
   CHECK(count({"run", "--preserve-fds=9999", "id"}, "2") == 10001);
   CHECK(count({"run", "id"}, "4") == 4);
+  CHECK(count({"exec", "-e", "A=1", "-e", "B=2", "-t", "--preserve-fds=2", "id", "sh", "--preserve-fds", "5"}, "1") ==
+        3);
+  CHECK(read({"exec", "--user", "0", "--preserve-fds", "2", "id", "sh"}).id == "id");
   for (const char* odd : {"", "x", "-1", "-99999999999999999999"}) CHECK(count({"run", "id"}, odd) == 0);
   for (const char* many : {"2147483647", "99999999999999999999"}) CHECK(count({"run", "id"}, many) == 1 << 20);
 }
