@@ -148,7 +148,8 @@ bool waits_to_start(const std::string& folder) {
   const std::string fifo = folder + "/exec.fifo";
   struct stat stat {};
   if (lstat(fifo.c_str(), &stat) == 0) return true;
-  if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG) return false;
+  // Where we may not look (rootless, in root's folder) the runtime may not either.
+  if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG || errno == EACCES) return false;
   throw Error(ErrorKind::unverifiable,
               "the runtime's state " + host::quoted(fifo) + " cannot be examined: " + host::reason(errno));
 }

@@ -13,8 +13,8 @@ namespace shim {
 
 namespace {
 
-// What follows an option.
-enum class Takes { nothing, value };
+// What follows an option; of `values` there may be several.
+enum class Takes { nothing, value, values };
 struct Option {
   std::string_view name;
   Takes takes;
@@ -32,6 +32,7 @@ constexpr std::array global_options = {
     Option{"--debug", Takes::nothing},
     Option{"--systemd-cgroup", Takes::nothing},
 };
+constexpr std::array<std::string_view, 4> log_options = {"--log", "--log-format", "--log-level", "--debug"};
 constexpr std::array create_options = {
     Option{"--bundle", Takes::value},
     Option{"-b", Takes::value},
@@ -60,6 +61,32 @@ constexpr std::array create_options = {
     Option{"--lazy-pages", Takes::nothing},
 };
 constexpr std::array<Option, 0> start_options = {};
+constexpr std::array exec_options = {
+    Option{"--preserve-fds", Takes::value},
+    Option{"--console-socket", Takes::value},
+    Option{"--pidfd-socket", Takes::value},
+    Option{"--pid-file", Takes::value},
+    Option{"--process", Takes::value},
+    Option{"-p", Takes::value},
+    Option{"--cwd", Takes::value},
+    Option{"--user", Takes::value},
+    Option{"-u", Takes::value},
+    Option{"--apparmor", Takes::value},
+    Option{"--process-label", Takes::value},
+    Option{"--env", Takes::values},
+    Option{"-e", Takes::values},
+    Option{"--cap", Takes::values},
+    Option{"-c", Takes::values},
+    Option{"--additional-gids", Takes::values},
+    Option{"-g", Takes::values},
+    Option{"--cgroup", Takes::values},
+    Option{"--tty", Takes::nothing},
+    Option{"-t", Takes::nothing},
+    Option{"--detach", Takes::nothing},
+    Option{"-d", Takes::nothing},
+    Option{"--no-new-privs", Takes::nothing},
+    Option{"--ignore-paused", Takes::nothing},
+};
 
 constexpr std::array<std::string_view, 3> creating_commands = {"create", "run", "restore"};
 
@@ -77,6 +104,13 @@ std::string_view trimmed(std::string_view text) {
 bool is_plain_command(std::string_view word) {
   const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
   return !word.empty() && std::all_of(word.begin(), word.end(), allowed);
+}
+
+// Whether a runtime could take it for --preserve-fds: runc takes one dash as well, crun the beginning of a name.
+bool may_hand_in(std::string_view word) {
+  word = trimmed(word);
+  const std::size_t name = word.find_first_not_of('-');
+  return word.starts_with('-') && name != std::string_view::npos && word.substr(name).starts_with("pre");
 }
 
 // crun reads octal, runc 0x10 and 1_0 as well.
@@ -97,13 +131,14 @@ class Parser {
     call_.creates = creates(call_.command);
     call_.starts = call_.command == "start";
     if (is_help()) call_.creates = call_.starts = false;
-    if (call_.command == "exec") call_.words.assign(argv_.begin() + static_cast<std::ptrdiff_t>(at_), argv_.end());
+    if (call_.command == "exec") read_exec();
     if (call_.command == "restore" && seen_.contains("--criu"))
       note("'--criu' names the program that restores, which need not be CRIU");
     if (call_.creates) read_gated_command(create_options);
     if (call_.starts) read_gated_command(start_options);
-    // The command is plain, or however the call is read nothing is created.
-    if (!call_.creates && !call_.starts && (!call_.command.empty() || !mentions_gated_command()))
+    // The command is plain, or however the call is read nothing is created. For exec it matters where the container is.
+    if (!call_.creates && !call_.starts && call_.command != "exec" &&
+        (!call_.command.empty() || !mentions_gated_command()))
       call_.ambiguity.clear();
     return call_;
   }
@@ -130,14 +165,18 @@ class Parser {
         return;
       }
       if (word.starts_with('-')) {
+        const auto first = argv_.begin() + static_cast<std::ptrdiff_t>(at_);
         if (!read_option(global_options)) return;
+        const std::string_view name = std::string_view(word).substr(0, word.find('='));
+        if (std::find(log_options.begin(), log_options.end(), name) == log_options.end())
+          call_.globals.insert(call_.globals.end(), first,
+                               argv_.begin() + static_cast<std::ptrdiff_t>(std::min(at_ + 1, argv_.size())));
         continue;
       }
       // urfave/cli v3 takes blanks off a word before it looks whether it is an option, those of Unicode included.
       if (!is_plain_command(word) || word == "true" || word == "false")
         return note("the command is " + host::quoted(word));
       call_.command = word;
-      call_.globals.assign(argv_.begin() + 1, argv_.begin() + static_cast<std::ptrdiff_t>(at_));
       ++at_;
       return;
     }
@@ -157,6 +196,23 @@ class Parser {
            "; it should have letters, digits and _ + - . only, and not be help");
   }
 
+  // Options that cannot be read matter only where descriptors may be handed in by them.
+  void read_exec() {
+    const auto first = argv_.begin() + static_cast<std::ptrdiff_t>(at_);
+    call_.words.assign(first, argv_.end());
+    const std::string before = call_.ambiguity;
+    while (at_ < argv_.size() && argv_[at_].starts_with('-') && argv_[at_] != "--" && read_option(exec_options)) ++at_;
+    if (at_ < argv_.size() && argv_[at_] == "--") ++at_;
+    const bool whole = at_ < argv_.size() && oci::is_id(argv_[at_]);
+    if (whole) call_.id = argv_[at_];
+    // The words after the id are the program's.
+    const auto last = whole ? argv_.begin() + static_cast<std::ptrdiff_t>(at_) : argv_.end();
+    if (const auto odd = std::find_if(first, last, may_hand_in); odd == last)
+      call_.ambiguity = before;
+    else if (!whole)
+      note("it names no container by a plain id, but has " + host::quoted(*odd));
+  }
+
   // Reads the option at at_, and its value if that is a word of its own. False if it is none that can be read.
   template <std::size_t size>
   bool read_option(const std::array<Option, size>& known) {
@@ -170,7 +226,7 @@ class Parser {
            "runtime_options in /etc/ipcguard/config.json");
       return false;
     }
-    if (!seen_.insert(name == "-b" ? "--bundle" : name == "-d" ? "--detach" : name).second)
+    if (!seen_.insert(name == "-b" ? "--bundle" : name == "-d" ? "--detach" : name).second && *takes != Takes::values)
       note("the option " + host::quoted(name) + " is there twice");
     if (*takes == Takes::nothing) {
       if (equals != std::string::npos)
@@ -219,7 +275,7 @@ class Parser {
 
   bool mentions_gated_command() const {
     return !argv_.empty() && std::any_of(argv_.begin() + 1, argv_.end(), [](const std::string& word) {
-      return creates(trimmed(word)) || trimmed(word) == "start";
+      return creates(trimmed(word)) || trimmed(word) == "start" || trimmed(word) == "exec";
     });
   }
 

@@ -25,7 +25,7 @@ struct Call {
   bool log_json = false;                // --log-format json
   // Of exec: the words after the command, one of which is the container's id.
   std::vector<std::string> words;
-  std::vector<std::string> globals;  // the arguments before the command
+  std::vector<std::string> globals;  // the arguments before the command, but for those that say what is logged
   std::string bundle = ".";          // --bundle; relative to the working directory
   std::string image = "checkpoint";  // --image-path, of restore; may be relative
   std::string id;
@@ -38,7 +38,7 @@ Call read_command_line(const std::vector<std::string>& argv, const std::map<std:
 // Why the environment would make a runtime do something else than its command line says; empty if it would not.
 std::string environment_ambiguity(const char* const* environment, const Call& call);
 
-// How many descriptors beyond 0, 1 and 2 a container of the call inherits: those of --preserve-fds, and those of
+// How many descriptors beyond 0, 1 and 2 a program that the call runs inherits: those of --preserve-fds, and those of
 // LISTEN_FDS (sd_listen_fds(3)), which crun passes on whatever LISTEN_PID says.
 int inherited_descriptors(const Call& call, const char* listen_fds);
 

@@ -90,6 +90,14 @@ std::optional<std::string> state_root(const StateQuery& query) {
   return std::nullopt;
 }
 
+std::vector<std::string> possible_state_roots(const StateQuery& query) {
+  if (query.root) return {*query.root};
+  std::vector<std::string> roots = {"/run/runc", "/run/crun"};
+  if (const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR"); runtime_dir != nullptr && *runtime_dir != '\0')
+    roots.insert(roots.end(), {runtime_dir + std::string("/runc"), runtime_dir + std::string("/crun")});
+  return roots;
+}
+
 std::optional<oci::RuntimeState> find_state(const StateQuery& query, const std::function<void()>& meanwhile) {
   if (const auto root = state_root(query))
     if (auto state = oci::read_runtime_state(*root + "/" + query.id, meanwhile)) return state;

@@ -14,7 +14,7 @@ struct StateQuery {
   std::string id;
   std::optional<std::string> root;   // --root
   std::string runtime;               // its path
-  std::vector<std::string> globals;  // the arguments before the command, for asking the runtime
+  std::vector<std::string> globals;  // the arguments for asking the runtime; without a log, which is the engine's
   std::string fault;                 // why the runtime must not be asked; empty if it may be
 };
 
@@ -24,5 +24,8 @@ std::optional<oci::RuntimeState> find_state(const StateQuery& query, const std::
 
 // Where the runtime keeps its containers' state, where that can be told without asking it.
 std::optional<std::string> state_root(const StateQuery& query);
+
+// Everywhere that runc or crun, by whatever name, may keep it: where the container is found is then asked as above.
+std::vector<std::string> possible_state_roots(const StateQuery& query);
 
 }  // namespace shim

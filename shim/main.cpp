@@ -102,11 +102,22 @@ bool admit_start(const std::string& id, const Errand& errand, Policy& policy) {
   return runs;
 }
 
+// What exec hands in comes behind the start gate. The container itself did nothing wrong and is left alone.
+bool admit_descriptors(const Errand& errand, Policy& policy) {
+  const int more = inherited_descriptors(errand.call, std::getenv("LISTEN_FDS"));
+  if (more == 0) return true;
+  const auto judgement = judge_descriptors(more, query_for(errand.call.id, errand, policy), policy, host::kernel());
+  if (!judgement) return true;
+  tell(*judgement, "start", errand, policy);
+  return judgement->runs(policy.settings().mode);
+}
+
 // Judges the call and tells what came of it; true if the runtime may be run.
 bool admit(const Errand& errand, Policy& policy) {
   const Call& call = errand.call;
-  if (call.creates || (!call.starts && !call.ambiguity.empty())) return admit_creation(errand, policy);
-  if (call.starts && !call.ambiguity.empty()) {  // which container it starts is not certain
+  const bool meets_container = call.starts || call.command == "exec";
+  if (call.creates || (!meets_container && !call.ambiguity.empty())) return admit_creation(errand, policy);
+  if (!call.ambiguity.empty()) {  // which container it is for is not certain
     const host::Error ambiguous(host::ErrorKind::ambiguous_command_line, call.ambiguity);
     const Judgement judgement = unjudged({{}, call.id}, ambiguous, policy);
     tell(judgement, "start", errand, policy);
@@ -115,7 +126,8 @@ bool admit(const Errand& errand, Policy& policy) {
   if (call.starts) return admit_start(call.id, errand, policy);
   // exec: into a container that was not started yet it would be the first to run there.
   const auto ids = waiting_among(call.words, query_for({}, errand, policy));
-  return std::all_of(ids.begin(), ids.end(), [&](const std::string& id) { return admit_start(id, errand, policy); });
+  return std::all_of(ids.begin(), ids.end(), [&](const std::string& id) { return admit_start(id, errand, policy); }) &&
+         admit_descriptors(errand, policy);
 }
 
 }  // namespace

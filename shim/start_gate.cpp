@@ -9,6 +9,7 @@
 #include "host/engine.h"
 #include "host/error.h"
 #include "host/text.h"
+#include "shim/declared.h"
 #include "shim/observed.h"
 
 namespace shim {
@@ -51,6 +52,23 @@ StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy,
   return start;
 }
 
+std::optional<Judgement> judge_descriptors(int more, const StateQuery& query, Policy& policy,
+                                           const host::Kernel& kernel) {
+  Subject subject{{}, query.id};
+  try {
+    const auto exposures = exposures_of_descriptors(more, kernel);
+    if (exposures.empty()) return std::nullopt;
+    require_sound_settings(policy);
+    if (const auto state = query.id.empty() ? std::nullopt : find_state(query)) {
+      subject.bundle = host::without_links(state->bundle);
+      subject.annotations = state->annotations;
+    }
+    return judge(exposures, subject, policy);
+  } catch (const std::exception& thrown) {
+    return unjudged(std::move(subject), as_error(thrown), policy);
+  }
+}
+
 void end(const StartJudgement& refused) {
   if (!refused.init) return;
   // Without a start time (youki) its number may be another process's by now; one of the host's own is left alone.
@@ -64,10 +82,12 @@ void end(const StartJudgement& refused) {
 
 std::vector<std::string> waiting_among(const std::vector<std::string>& words, const StateQuery& query) {
   std::vector<std::string> ids;
-  const auto root = state_root(query);
-  if (!root) return ids;
+  const auto roots = possible_state_roots(query);
   for (const std::string& word : words)
-    if (oci::is_id(word) && oci::waits_to_start(*root + "/" + word)) ids.push_back(word);
+    if (oci::is_id(word) && std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
+          return oci::waits_to_start(root + "/" + word);
+        }))
+      ids.push_back(word);
   return ids;
 }
 

@@ -33,6 +33,11 @@ enum class Stage {
 StartJudgement judge_start(const StateQuery& query, Stage stage, Policy& policy, const host::Kernel& kernel,
                            const std::optional<host::Error>& objection = std::nullopt);
 
+// Judges what exec hands in: 0, 1, 2 and the `more` descriptors after them. The container is the one that `query`
+// names, with an empty id if that is not certain; no judgement where they expose nothing.
+std::optional<Judgement> judge_descriptors(int more, const StateQuery& query, Policy& policy,
+                                           const host::Kernel& kernel);
+
 // Judges a container by its init, whatever stage it is at, and what its runtime noted of it. `known` is the
 // host, if that was looked at already. Throws host::Error.
 Judgement judge_init(const host::Process& init, const oci::RuntimeState& state, const std::optional<std::string>& root,
@@ -42,8 +47,9 @@ Judgement judge_init(const host::Process& init, const oci::RuntimeState& state, 
 // (unverifiable) if that fails.
 void end(const StartJudgement& refused);
 
-// Those of `words` that name a container which was created and not started, where `query` says, by the fifo that its
-// init waits at. For exec, which would run a program in it before it was judged. Throws host::Error (unverifiable).
+// Those of `words` that name a container which was created and not started, wherever runc or crun may keep it, by the
+// fifo that its init waits at. For exec, which would run a program in it before it was judged. Throws host::Error
+// (unverifiable).
 std::vector<std::string> waiting_among(const std::vector<std::string>& words, const StateQuery& query);
 
 }  // namespace shim

@@ -14,7 +14,7 @@ SHIM = REPOSITORY / os.environ.get("IPCGUARD_BUILD", "build/release") / "ipcguar
 RUNTIMES = {"runc": "/usr/bin/runc", "crun": "/usr/bin/crun"}
 
 GLOBALS = ["--root", "--root=ROOT", "--log", "--log=LOG", "--log-format", "--log-format=json", "--debug", "--systemd-cgroup=false",
-           "--rootless=false", "--rootless", "--", "-", "", "-h", "--cgroup-manager=disabled", "--criu", "--version", "-v"]
+           "--rootless=false", "--rootless", "--", "-", "", "-h", "--cgroup-manager=disabled", "--criu", "--version", "-v", "-root", "-root=ROOT"]
 OPTIONS = ["--bundle", "-b", "--bundle=SHARED", "--bundle=PRIVATE", "-b=SHARED", "-bSHARED", "-bundle", "-bundle=SHARED", "--bun", "--bundl=SHARED",
            "--bundle=", "--pid-file", "--pid-file=P", "--no-pivot", "--no-pivot=false", "--no-new-keyring", "--preserve-fds", "--preserve-fds=0",
            "-f", "--config=SHARED/config.json", "--detach", "-d", "--keep", "--", "-", "", " ", "-h", "--help", "--console-socket", "--force"]

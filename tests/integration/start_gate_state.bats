@@ -38,8 +38,20 @@ same_error() {
     [ ! -e "$RECORDS" ] || complain "a record: $(last_record)"
 }
 
+# What the engine reads: as many lines in its log as from the bare runtime.
+same_log() {
+    local program log=$BATS_TEST_TMPDIR/log-$RT lines=()
+    for program in "$BARE" "$GUARDED"; do
+        rm -f "$log"
+        capture "$program" --root "$ROOT" --log "$log" --log-format=json --debug start "$1"
+        lines+=("$(without_time "$log" | jq -c 'select(.level == "error")')")
+    done
+    [ "${lines[0]}" = "${lines[1]}" ] && [ "$(wc -l <<<"${lines[1]}")" = 1 ] || complain "in the log: ${lines[1]}; bare: ${lines[0]}"
+}
+
 errors() {
     same_error no-such-container
+    same_log no-such-container
     created
     starts allow
     same_error "$ID"

@@ -134,6 +134,20 @@ TEST_CASE("what runtimes would read differently is refused") {
       {" start", "id"},
       {"--weird", "start", "id"},
       {"--debug", "false", "start", "id"},
+      // exec: which container it is for
+      {"-root", R, "exec", "id", "sh"},
+      {"--weird", "exec", "id", "sh"},
+      {"--root=" + R + " ", "exec", "id", "sh"},
+      {"--root", "/a", "--root", "/b", "exec", "id", "sh"},
+      // and what is handed in
+      {"exec", "-preserve-fds", "1", "id", "sh"},
+      {"exec", "--pre=1", "id", "sh"},
+      {"exec", " --preserve-fds=1", "id", "sh"},
+      {"exec", "--preserve-fds", "010", "id", "sh"},
+      {"exec", "--preserve-fds=1", "--preserve-fds=2", "id", "sh"},
+      {"exec", "--weird", "x", "--preserve-fds", "1", "id", "sh"},
+      {"exec", "--env", "--preserve-fds=1", "id", "sh"},
+      {"exec", "--preserve-fds", "1"},
   };
   for (const Words& words : refused) {
     CAPTURE(joined(words));
@@ -221,7 +235,7 @@ TEST_CASE("what engines send is understood") {
 }
 
 TEST_CASE("start is gated by its own gate") {
-  const Words starts[] = {{"start", "id"}, {"start", "--", "id"}, {"--root", R, "--log", "/l", "start", "id"}};
+  const Words starts[] = {{"start", "id"}, {"start", "--", "id"}, {"--root", R, "--systemd-cgroup", "start", "id"}};
   for (const Words& words : starts) {
     CAPTURE(joined(words));
     const Call call = read(words);
@@ -232,6 +246,12 @@ TEST_CASE("start is gated by its own gate") {
     CHECK(call.globals == Words(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(words.size()) -
                                                    (words[words.size() - 2] == "--" ? 3 : 2)));
   }
+}
+
+TEST_CASE("what is asked of the runtime meanwhile does not go to the caller's log") {
+  CHECK(read({"--root", R, "--log", "/l", "--rootless=false", "--log-format=json", "--debug", "--log-level", "debug",
+              "--systemd-cgroup", "start", "id"})
+            .globals == Words{"--root", R, "--rootless=false", "--systemd-cgroup"});
 }
 
 TEST_CASE("what creates and starts nothing is not gated, however odd it is") {
@@ -247,6 +267,9 @@ TEST_CASE("what creates and starts nothing is not gated, however odd it is") {
       {"exec", "--process", "/p", "id"},
       {"exec", "id", "create"},
       {"exec", "-t", "id", "sh", "-c", "run"},
+      {"exec", "--weird", "id", "sh"},
+      {"exec", "-e", "A=1", "-e", "B= 2 ", "id", "cp", "--preserve=all", "a", "b"},
+      {"exec", "--preserve-fds", "1", "--", "id", "cp", "-preserve-fds"},
       {"features"},
       {"list", "-q"},
       {"ps", "id"},
@@ -326,6 +349,9 @@ TEST_CASE("the descriptors that a container inherits are those of its options an
   CHECK(count({"run", "--preserve-fds", "3", "id"}, nullptr) == 3);
   CHECK(count({"run", "--preserve-fds=9999", "id"}, "2") == 10001);
   CHECK(count({"run", "id"}, "4") == 4);
+  CHECK(count({"exec", "-e", "A=1", "-e", "B=2", "-t", "--preserve-fds=2", "id", "sh", "--preserve-fds", "5"}, "1") ==
+        3);
+  CHECK(read({"exec", "--user", "0", "--preserve-fds", "2", "id", "sh"}).id == "id");
   for (const char* odd : {"", "x", "-1", "-99999999999999999999"}) CHECK(count({"run", "id"}, odd) == 0);
   for (const char* many : {"2147483647", "99999999999999999999"}) CHECK(count({"run", "id"}, many) == 1 << 20);
 }
