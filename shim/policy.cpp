@@ -57,6 +57,14 @@ void add(SHA2_CTX& hash, const std::string& part) {
   SHA256Update(&hash, reinterpret_cast<const std::uint8_t*>(part.data()), part.size());
 }
 
+constexpr const char* leads_nowhere = "it is a link that leads nowhere: mend it, or remove it";
+
+// After ENOENT: whether a link is what leads nowhere.
+bool is_link(const std::string& path) {
+  struct stat stat {};
+  return lstat(path.c_str(), &stat) == 0;
+}
+
 }  // namespace
 
 Policy::Policy(std::string settings_path, std::string allowlist_path, host::Owner owner)
@@ -71,9 +79,14 @@ void Policy::read_settings() const {
   settings_.emplace();
   const std::string folder = settings_path_.substr(0, settings_path_.rfind('/') + 1);
   struct stat stat {};
-  if (!folder.empty() && ::stat(folder.c_str(), &stat) == 0)
-    if (const std::string fault = folder_fault(stat, owner_); !fault.empty())
-      settings_->problems.push_back(whole_file(folder, fault));
+  if (!folder.empty()) {
+    std::string fault;
+    if (::stat(folder.c_str(), &stat) == 0)
+      fault = folder_fault(stat, owner_);
+    else if (errno == ENOENT && is_link(folder.substr(0, folder.size() - 1)))
+      fault = leads_nowhere;
+    if (!fault.empty()) settings_->problems.push_back(whole_file(folder, fault));
+  }
   if (!settings_->problems.empty()) return;
   try {
     const host::FileRules rules{owner_, max_settings, host::ErrorKind::invalid_policy};
@@ -101,8 +114,11 @@ void Policy::read_allowlist_files() {
   allowlist_files_.emplace();
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(allowlist_path_.c_str()), closedir);
   if (!folder) {
-    if (errno != ENOENT)
-      unreadable_.push_back(whole_file(allowlist_path_, "it cannot be opened: " + host::reason(errno)));
+    const int why = errno;
+    if (why == ENOENT && is_link(allowlist_path_))
+      unreadable_.push_back(whole_file(allowlist_path_, leads_nowhere));
+    else if (why != ENOENT)
+      unreadable_.push_back(whole_file(allowlist_path_, "it cannot be opened: " + host::reason(why)));
     return;
   }
   struct stat stat {};

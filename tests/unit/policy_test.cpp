@@ -198,6 +198,17 @@ TEST_CASE("an allowlist that is no folder is a problem") {
   CHECK_FALSE(tests::has_forbidden_phrase(policy.allowlist().problems[0].text()));
 }
 
+TEST_CASE("a folder that is a link which leads nowhere is a problem, not absent") {
+  const TempFolder folder;
+  REQUIRE(symlink("nowhere", (folder / "link").c_str()) == 0);
+  const shim::Policy settings(folder / "link/config.json", folder / "none");
+  REQUIRE(settings.settings_problems().size() == 1);
+  CHECK(settings.settings_problems().front().text().find("leads nowhere") != std::string::npos);
+  shim::Policy allowlist(folder / "none.json", folder / "link");
+  REQUIRE(allowlist.allowlist().problems.size() == 1);
+  CHECK(allowlist.allowlist().problems.front().text().find("leads nowhere") != std::string::npos);
+}
+
 TEST_CASE("the hash has the form that the record wants, and is the same for the same files") {
   const Files files;
   files.folder.write("config.json", "{}");
