@@ -201,7 +201,11 @@ bool FileSystemPart::lies_in(const FileSystemPart& other) const {
 std::optional<FileId> file_id(int folder, const std::string& name) {
   struct statx found {};
   if (statx(folder, name.c_str(), AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &found) != 0) return std::nullopt;
-  FileId id{makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino, S_ISDIR(found.stx_mode), std::nullopt};
+  FileId id;
+  id.device = makedev(found.stx_dev_major, found.stx_dev_minor);
+  id.inode = found.stx_ino;
+  id.folder = S_ISDIR(found.stx_mode);
+  id.regular = S_ISREG(found.stx_mode);
   id.mount = (found.stx_mask & STATX_MNT_ID) != 0 ? static_cast<int>(found.stx_mnt_id) : mount_by_fdinfo(folder, name);
   return id;
 }

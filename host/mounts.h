@@ -40,6 +40,7 @@ struct FileId {
   ino_t inode = 0;
   bool folder = false;
   std::optional<int> mount;  // its Mount::id, where the kernel tells it
+  bool regular = false;      // a file with contents, as queues are too
 };
 
 // Of `name` in `folder`, links followed; of `folder` itself if `name` is empty. nullopt, with errno, if it cannot be

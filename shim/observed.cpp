@@ -114,11 +114,11 @@ void add_open(std::vector<Exposure>& exposures, const host::Process::Open& file,
     add(ExposureKind::host_shm, "in the host's /dev/shm");
   else if (outside && file.id.folder)
     add(ExposureKind::host_shm, "a folder of the host's, from where its /dev/shm can be reached");
-  else if (outside && on_overlay_of_shm(file, view))
+  else if (outside && file.id.regular && on_overlay_of_shm(file, view))
     add(ExposureKind::host_shm, "on an overlay of the host's /dev/shm");
   if (contains(view.host.shared.mqueues, file.id.device))
     add(ExposureKind::host_mqueue, "among the host's POSIX message queues");
-  else if (outside && view.init.is_message_queue(file))
+  else if (outside && file.id.regular && view.init.is_message_queue(file))
     add(ExposureKind::host_mqueue, "among another container's POSIX message queues");
   if (file.id.device == view.ipc.device) {
     const auto ipc = view.init.ipc_namespace_at(file);
