@@ -313,6 +313,26 @@ descriptors() {
     for_each_runtime descriptors
 }
 
+# RLIMIT_MSGQUEUE is counted by user, in all IPC namespaces together: a container that uses it up leaves the host none.
+queues_used_up() {
+    printf '#!/bin/sh\nexec prlimit --msgqueue=0 %s "$@"\n' "$GUARDED" >"$BATS_TEST_TMPDIR/limited-$RT"
+    chmod 755 "$BATS_TEST_TMPDIR/limited-$RT"
+    local GUARDED=$BATS_TEST_TMPDIR/limited-$RT
+    created
+    starts allow
+    record_says '"exposures":[]'
+    handed "$MQUEUE/queue" --preserve-fds 1
+    inside umount --lazy "$MQUEUE" # nobody has mounted them, and still
+    refused_at_start host-mqueue
+    inside mount -t mqueue host "$MQUEUE"
+    handed "$MQUEUE/queue" --preserve-fds 1
+    refused_at_start host-mqueue
+}
+
+@test "where no more message queues can be made, what is private starts and what has one of the host's does not" {
+    for_each_runtime queues_used_up
+}
+
 # A folder of the host's mount namespace leads, by "..", to all that is mounted there (as in CVE-2024-21626).
 folders() {
     handed /etc --preserve-fds 1
