@@ -120,6 +120,42 @@ swapped_mounts() {
     for_each_runtime swapped_mounts
 }
 
+# swapped_among_ours FILTER: the container has no mount namespace of its own, and a root file system that is FILTER's to
+# fill.
+swapped_among_ours() {
+    OURS=$(mktemp -d "$BATS_TEST_TMPDIR/root-XXXXXX")
+    cp -a "$ROOTFS/." "$OURS"
+    [ "$MOUNTED" = no ] || inside mount --bind "$OURS" "$OURS"
+    swapped "del(.linux.namespaces[] | select(.type == \"mount\")) | .root.path = \"$OURS\" |
+        .mounts = [{ destination: \"/proc\", type: \"proc\", source: \"proc\" }] | $1"
+    [ "$(readlink "/proc/$INIT/ns/mnt")" = "$(readlink "/proc/$HOLDER/ns/mnt")" ]
+}
+
+among_ours() {
+    local MOUNTED OURS
+    for MOUNTED in no yes; do
+        swapped_among_ours .
+        settings '.exposures = { "host-shm-recursive": "refuse" }'
+        refused_at_start host-shm-recursive
+        record_says 'among mounts that are not its own'
+        swapped_among_ours .
+        starts warn
+        record_is '[.exposures[].kind] - ["host-proc"] == ["host-shm-recursive"]'
+        swapped_among_ours "$(mounted /dev/shm)"
+        is_of_host "$INIT" /mnt /dev/shm
+        refused_at_start host-shm
+        swapped_among_ours .
+        inside mount --bind /dev/shm "$OURS/mnt"
+        refused_at_start host-shm
+        STDIN=/etc swapped_among_ours . # a folder outside of its root
+        refused_at_start host-shm
+    done
+}
+
+@test "config.json swapped after the create gate: no mount namespace" {
+    for_each_runtime among_ours
+}
+
 swapped_layers() {
     mkdir -p "$BATS_TEST_TMPDIR/layer"
     swapped "$(overlaid "lowerdir=$SHM/folder:$BATS_TEST_TMPDIR/layer")"
