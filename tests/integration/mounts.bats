@@ -202,6 +202,30 @@ message_queues() {
     for_each_runtime message_queues
 }
 
+# as_device PATH: a jq filter that adds it to the container's devices.
+as_device() { printf '.linux.devices = [{ path: "%s", type: "c", major: 1, minor: 3, fileMode: 438 }]' "$1"; }
+
+devices() {
+    local shares=shares
+    # crun binds them only where it is in a user namespace itself (measured with 1.8.1).
+    if [ "$RT" = crun ]; then shares=refused; fi
+    local user='.linux.namespaces += [{ type: "user" }] | .linux.uidMappings = [{ containerID: 0, hostID: 0, size: 65536 }] |
+        .linux.gidMappings = .linux.uidMappings | .root.readonly = false'
+    "$shares" host-shm "$user | $(as_device "$SHM/file")" /dev/shm "$SHM/file"
+    refused host-mqueue "$user | $(as_device "$MQUEUE/queue")"
+    allowed "$user | $(as_device /dev/zero)"
+    allowed "$(as_device /dev/full)"
+    # In a file system without device nodes.
+    "$shares" host-shm "del(.mounts[] | select(.type == \"mqueue\")) | $(as_device "$SHM-segment") |
+        .mounts |= map(if .destination == \"/dev/shm\" then { destination, type: \"mqueue\", source: \"mqueue\" } else . end)" /dev/shm "$SHM-segment"
+}
+
+@test "host-shm, host-mqueue: as a device, which runtimes bind where they cannot make one" {
+    : >"$SHM-segment"
+    for_each_runtime devices
+    rm "$SHM-segment"
+}
+
 # pinned TYPE: $PINNED, a file that a new namespace of that type is bound to, as engines keep them.
 pinned() {
     PINNED=$BATS_TEST_TMPDIR/pins/$1-$RT
