@@ -151,6 +151,36 @@ shm_relative() {
     for_each_runtime shm_relative "$(mounted ./link/)"
 }
 
+# runc takes "link/.." for nothing, the kernel and crun for what is above the folder that the link leads to.
+dotted() {
+    local directory filter
+    for filter in "$(mounted link/../shm)" "$(mounted link/..)" '.root.path = "link/../rootfs"'; do
+        next_id
+        directory=$(bundle_of "$ID")
+        mkdir -p "$directory/deep/folder" "$directory/deep/shm"
+        ln -s deep/folder "$directory/link"
+        ln -s /dev/shm "$directory/shm"
+        bundle "$ID" "$filter"
+        create "$ID"
+        assert_refused "$ID" || complain "$filter" || return
+        record_says '"kind":"ambiguous-config"' 'give an absolute path'
+        [[ $RT = runc && $filter = *../shm* ]] || continue
+        capture "$BARE" --root "$ROOT" create --bundle "$directory" "$ID"
+        [ "$status" = 0 ] || complain "the bare runtime: $err"
+        is_of_host "$(init_of "$ID")" /mnt /dev/shm
+    done
+    next_id
+    directory=$(bundle_of "$ID")
+    mkdir -p "$directory/..folder/a.."
+    bundle "$ID" "$(mounted ..folder/a..)"
+    create "$ID"
+    [ "$status" = 0 ] || complain "not created: $err"
+}
+
+@test "a relative source with .. in it, which runtimes read differently, is refused" {
+    for_each_runtime dotted
+}
+
 shm_elsewhere() {
     local again=$BATS_TEST_TMPDIR/again-$RT
     mkdir -p "$again"
