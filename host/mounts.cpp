@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <mqueue.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -78,9 +79,20 @@ std::optional<Mount> parse_line(std::string_view line) {
   return mount;
 }
 
-// The device of the message queue file system of our IPC namespace, which exists whether mounted or not: a queue shows
-// it. (A mount attached nowhere would too, but to take it down waits for RCU, which can take milliseconds.) 0 where we
-// may not make one.
+// The device of the message queue file system of our IPC namespace, by a mount attached nowhere; 0, with errno, where
+// that cannot be had.
+dev_t mounted_mqueue_device() {
+  const Fd context(fsopen("mqueue", FSOPEN_CLOEXEC));
+  if (!context || fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return 0;
+  const Fd mount(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
+  struct stat stat {};
+  return mount && fstat(mount.get(), &stat) == 0 ? stat.st_dev : 0;
+}
+
+// The same, which exists whether mounted or not: a queue shows it. 0 where there are no queues for us. Only if none can
+// be made is it mounted, for to take that down waits for RCU, which can take milliseconds: queues_max and
+// RLIMIT_MSGQUEUE, which the kernel counts by user and for all IPC namespaces, can be used up by others, such as a
+// container that runs.
 dev_t own_mqueue_device() {
   const std::string name = "/ipcguard-" + std::to_string(getpid());
   mq_attr attributes{};
@@ -94,6 +106,7 @@ dev_t own_mqueue_device() {
   if (ours) mq_unlink(name.c_str());
   struct stat stat {};
   if (queue && fstat(queue.get(), &stat) == 0) return stat.st_dev;
+  if (const dev_t device = mounted_mqueue_device(); device != 0) return device;
   throw Error(ErrorKind::unverifiable, "the host's message queues cannot be looked up: " + reason(queue ? errno : why));
 }
 

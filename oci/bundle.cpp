@@ -48,6 +48,8 @@ enum Tag {
   listed_path,
   root_path,
   cgroups_path,
+  device,
+  device_path,
   mount,
   destination,
   mount_type,
@@ -57,8 +59,11 @@ enum Tag {
 
 constexpr Shape::Member entry_members[] = {{"type", text(listed_type)}, {"path", text(listed_path)}};
 constexpr Shape entry_shape = object(entry_members, listed);
+constexpr Shape::Member device_members[] = {{"path", text(device_path)}};
+constexpr Shape device_shape = object(device_members, device);
 constexpr Shape::Member linux_members[] = {{"namespaces", array(entry_shape)},
-                                           {"cgroupsPath", nullable(text(cgroups_path))}};
+                                           {"cgroupsPath", nullable(text(cgroups_path))},
+                                           {"devices", nullable(array(device_shape))}};
 constexpr Shape option_shape = text(option);
 constexpr Shape::Member mount_members[] = {{"destination", text(destination)},
                                            {"type", text(mount_type)},
@@ -75,10 +80,22 @@ constexpr Shape config_json = object(config_members);
 // The namespaces whose entries are read, in the order of Bundle.
 constexpr std::array<std::string_view, 3> namespace_types = {"ipc", "pid", "mount"};
 
+// Whether it is a path of the host's /dev, in which links are root's, that leads to no memory or descriptor: engines
+// list a hundred of them for what is privileged, and to look up each takes too long.
+bool is_ordinary_device(std::string_view path) {
+  constexpr std::string_view dev = "/dev/";
+  constexpr std::array<std::string_view, 6> others = {"shm", "mqueue", "fd", "stdin", "stdout", "stderr"};
+  if (!path.starts_with(dev) || path.find("/.") != std::string_view::npos || path.find("//") != std::string_view::npos)
+    return false;
+  const std::string_view name = path.substr(dev.size(), path.find('/', dev.size()) - dev.size());
+  return std::find(others.begin(), others.end(), name) == others.end();
+}
+
 class BundleListener final : public Listener {
  public:
   void opened(int tag) override {
     if (tag == listed) entries_.emplace_back();
+    if (tag == device) devices_.emplace_back();
     if (tag == mount) mounts_.emplace_back();
   }
   void text(int tag, std::string_view value) override {
@@ -89,6 +106,7 @@ class BundleListener final : public Listener {
       case listed_path: entries_.back().path = value; break;
       case root_path: root_ = value; break;
       case cgroups_path: cgroups_path_ = value; break;
+      case device_path: devices_.back() = value; break;
       case destination: mounts_.back().destination = value; break;
       case mount_type: mounts_.back().type = value; break;
       case source: mounts_.back().source = value; break;
@@ -112,6 +130,7 @@ class BundleListener final : public Listener {
     // A runtime binds the root file system, with what is mounted below it, onto itself.
     if (!root_.empty()) sources.push_back({"root.path", root_, true, true});
     for (std::size_t at = 0; at < mounts_.size(); ++at) add_sources(sources, mounts_[at], at);
+    add_devices(sources);
     facts.number(sources.size());
     for (const MountSource& one : sources) {
       facts.text(one.name);
@@ -157,6 +176,20 @@ class BundleListener final : public Listener {
     }
   }
 
+  bool has(std::string_view type) const {
+    return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.type == type; });
+  }
+
+  // Where a container has a user namespace, or the runtime is in one, or mknod(2) says EPERM, as a file system without
+  // device nodes has it, runc binds what the host has at a device's path (libcontainer/rootfs_linux.go), whatever it
+  // is.
+  void add_devices(std::vector<MountSource>& sources) const {
+    const bool user = has("user");
+    for (std::size_t at = 0; at < devices_.size(); ++at)
+      if (user || !is_ordinary_device(devices_[at]))
+        sources.push_back({"linux.devices[" + std::to_string(at) + "]", devices_[at], false, false});
+  }
+
   void pack_namespace(host::Packer& facts, std::string_view type) const {
     const auto is_it = [&](const Entry& entry) { return entry.type == type; };
     const auto found = std::find_if(entries_.begin(), entries_.end(), is_it);
@@ -175,6 +208,7 @@ class BundleListener final : public Listener {
 
   std::vector<Entry> entries_;
   std::vector<Mount> mounts_;
+  std::vector<std::string> devices_;
   std::string root_, cgroups_path_;
   Annotations annotations_;
 };

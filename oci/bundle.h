@@ -20,7 +20,8 @@ struct Namespace {
   std::optional<std::string> path;  // of a namespace to join; none for a new one
 };
 
-// What a mount puts into the container from outside: the source of a bind, or a layer of an overlay.
+// What a mount puts into the container from outside: the source of a bind, a layer of an overlay, or a device that may
+// be bound.
 struct MountSource {
   std::string name;        // of the mount in messages: "mounts[3] on '/dev/shm'"
   std::string path;        // as declared; may be relative to the bundle
@@ -31,7 +32,7 @@ struct MountSource {
 struct Bundle {
   // Where there is none the container stays in the namespace the runtime was started in.
   std::optional<Namespace> ipc, pid, mount;
-  std::vector<MountSource> sources;  // of mounts, and of the root file system
+  std::vector<MountSource> sources;  // of mounts, devices, and of the root file system
   std::string cgroups_path;          // linux.cgroupsPath; empty if there is none
   Annotations annotations;           // the few that is_kept_annotation names. They are claims: see shim/identity.h
 };

@@ -147,7 +147,13 @@ bool is_on_our_root(const host::FileId& id) {
 
 void add_source(std::vector<Exposure>& exposures, const oci::MountSource& declared, const std::string& folder,
                 bool thorough, const host::Kernel& kernel, HostMounts& mounts) {
-  const std::string path = declared.path.starts_with('/') ? declared.path : folder + "/" + declared.path;
+  const bool relative = !declared.path.starts_with('/');
+  // runc takes ".." off together with the name before it, where the kernel, and crun, follow that name if it is a link.
+  if (relative && ("/" + declared.path + "/").find("/../") != std::string::npos)
+    throw Error(ErrorKind::ambiguous_config, declared.name + ": the source " + host::quoted(declared.path) +
+                                                 " is relative and has '..' in it; runtimes read that differently: "
+                                                 "give an absolute path");
+  const std::string path = relative ? folder + "/" + declared.path : declared.path;
   const auto place = follow(path, declared.name);
   if (!place) return;
   struct statfs where {};

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "host/error.h"
@@ -26,9 +28,20 @@ bool contains(const std::vector<NamespaceId>& ids, const NamespaceId& id) {
 struct View {
   const host::Process& init;
   const NamespaceId ipc;                   // the container's
-  const std::vector<host::Mount>& mounts;  // the container's
+  const std::vector<host::Mount>& mounts;  // of its mount namespace
   const Host& host;
+  std::optional<std::string> chroot;  // the container's root, if its mounts are ours
 };
+
+// Its root, where it has no mount namespace of its own and only chroot(2) keeps it from ours. Throws Error
+// (unverifiable).
+std::optional<std::string> chroot_among_ours(const host::Process& init) {
+  const auto own = host::own_namespace("mnt");
+  if (own && init.namespace_id("mnt") != *own) return std::nullopt;
+  std::string root = init.place_of({"root", {}});
+  if (root.empty()) throw host::Error(host::ErrorKind::unverifiable, "where the container's root is cannot be told");
+  return root;
+}
 
 bool contains(const std::vector<dev_t>& devices, dev_t device) {
   return std::find(devices.begin(), devices.end(), device) != devices.end();
@@ -67,7 +80,9 @@ void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const
   const bool shm = part.lies_in(view.host.shared.shm), mqueue = contains(view.host.shared.mqueues, mount.device);
   const auto ipc = host::ipc_namespace(mount);
   const bool others = ipc && *ipc != view.ipc;
-  if ((shm || mqueue || others) && host::came_with_parent(mount, view.mounts, view.host.mounts))
+  // Among our mounts all are the host's, whoever made them: as a runtime does in the root that it takes.
+  const bool told_apart = !view.chroot || *view.chroot == "/";
+  if ((shm || mqueue || others) && told_apart && host::came_with_parent(mount, view.mounts, view.host.mounts))
     exposures.push_back({ExposureKind::host_shm_recursive, what + " is the host's, and came with the folder above it"});
   else if (shm)
     exposures.push_back({ExposureKind::host_shm, what + " is the host's /dev/shm"});
@@ -85,6 +100,7 @@ void add_mount(std::vector<Exposure>& exposures, const host::Mount& mount, const
 // Whether it lies on none of the container's mounts: on the host's, or on those of yet another mount namespace. Where
 // the kernel does not tell the mount, a folder counts as such.
 bool lies_outside(const host::Process::Open& file, const View& view) {
+  if (view.chroot && !host::lies_in(view.init.place_of(file), *view.chroot)) return true;
   return std::none_of(view.mounts.begin(), view.mounts.end(),
                       [&](const host::Mount& mount) { return file.id.mount && mount.id == *file.id.mount; });
 }
@@ -161,8 +177,12 @@ std::vector<Exposure> exposures_of_namespaces(const host::Process& init, const o
 
 std::vector<Exposure> exposures_of_files(const host::Process& init, const Host& host) {
   std::vector<Exposure> exposures;
-  const auto mounts = init.mounts();
-  const View view{init, init.namespace_id("ipc"), mounts, host};
+  const auto chroot = chroot_among_ours(init);
+  if (chroot)  // in the words of the create gate
+    exposures.push_back({ExposureKind::host_shm_recursive,
+                         "its init, process " + std::to_string(init.pid()) + ", is among mounts that are not its own"});
+  const auto mounts = init.mounts();  // below its root
+  const View view{init, init.namespace_id("ipc"), chroot ? host.mounts : mounts, host, chroot};
   for (const host::Mount& mount : mounts) add_mount(exposures, mount, view);
   for (const host::Process::Open& file : init.open_files()) add_open(exposures, file, view);
   return exposures;

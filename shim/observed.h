@@ -29,7 +29,7 @@ std::vector<config::Exposure> exposures_of_namespaces(const host::Process& init,
                                                       const host::EngineFolders& engines, const host::Kernel& kernel,
                                                       const Host& host);
 
-// By its mounts and by what it holds open. Throws host::Error.
+// By its mounts, which have to be its own, and by what it holds open. Throws host::Error.
 std::vector<config::Exposure> exposures_of_files(const host::Process& init, const Host& host);
 
 }  // namespace shim

@@ -151,6 +151,36 @@ shm_relative() {
     for_each_runtime shm_relative "$(mounted ./link/)"
 }
 
+# runc takes "link/.." for nothing, the kernel and crun for what is above the folder that the link leads to.
+dotted() {
+    local directory filter
+    for filter in "$(mounted link/../shm)" "$(mounted link/..)" '.root.path = "link/../rootfs"'; do
+        next_id
+        directory=$(bundle_of "$ID")
+        mkdir -p "$directory/deep/folder" "$directory/deep/shm"
+        ln -s deep/folder "$directory/link"
+        ln -s /dev/shm "$directory/shm"
+        bundle "$ID" "$filter"
+        create "$ID"
+        assert_refused "$ID" || complain "$filter" || return
+        record_says '"kind":"ambiguous-config"' 'give an absolute path'
+        [[ $RT = runc && $filter = *../shm* ]] || continue
+        capture "$BARE" --root "$ROOT" create --bundle "$directory" "$ID"
+        [ "$status" = 0 ] || complain "the bare runtime: $err"
+        is_of_host "$(init_of "$ID")" /mnt /dev/shm
+    done
+    next_id
+    directory=$(bundle_of "$ID")
+    mkdir -p "$directory/..folder/a.."
+    bundle "$ID" "$(mounted ..folder/a..)"
+    create "$ID"
+    [ "$status" = 0 ] || complain "not created: $err"
+}
+
+@test "a relative source with .. in it, which runtimes read differently, is refused" {
+    for_each_runtime dotted
+}
+
 shm_elsewhere() {
     local again=$BATS_TEST_TMPDIR/again-$RT
     mkdir -p "$again"
@@ -258,6 +288,30 @@ message_queues() {
 
 @test "host-mqueue: a message queue file system of the host's, or a queue" {
     for_each_runtime message_queues
+}
+
+# as_device PATH: a jq filter that adds it to the container's devices.
+as_device() { printf '.linux.devices = [{ path: "%s", type: "c", major: 1, minor: 3, fileMode: 438 }]' "$1"; }
+
+devices() {
+    local shares=shares
+    # crun binds them only where it is in a user namespace itself (measured with 1.8.1).
+    if [ "$RT" = crun ]; then shares=refused; fi
+    local user='.linux.namespaces += [{ type: "user" }] | .linux.uidMappings = [{ containerID: 0, hostID: 0, size: 65536 }] |
+        .linux.gidMappings = .linux.uidMappings | .root.readonly = false'
+    "$shares" host-shm "$user | $(as_device "$SHM/file")" /dev/shm "$SHM/file"
+    refused host-mqueue "$user | $(as_device "$MQUEUE/queue")"
+    allowed "$user | $(as_device /dev/zero)"
+    allowed "$(as_device /dev/full)"
+    # In a file system without device nodes.
+    "$shares" host-shm "del(.mounts[] | select(.type == \"mqueue\")) | $(as_device "$SHM-segment") |
+        .mounts |= map(if .destination == \"/dev/shm\" then { destination, type: \"mqueue\", source: \"mqueue\" } else . end)" /dev/shm "$SHM-segment"
+}
+
+@test "host-shm, host-mqueue: as a device, which runtimes bind where they cannot make one" {
+    : >"$SHM-segment"
+    for_each_runtime devices
+    rm "$SHM-segment"
 }
 
 # pinned TYPE: $PINNED, a file that a new namespace of that type is bound to, as engines keep them.

@@ -120,6 +120,42 @@ swapped_mounts() {
     for_each_runtime swapped_mounts
 }
 
+# swapped_among_ours FILTER: the container has no mount namespace of its own, and a root file system that is FILTER's to
+# fill.
+swapped_among_ours() {
+    OURS=$(mktemp -d "$BATS_TEST_TMPDIR/root-XXXXXX")
+    cp -a "$ROOTFS/." "$OURS"
+    [ "$MOUNTED" = no ] || inside mount --bind "$OURS" "$OURS"
+    swapped "del(.linux.namespaces[] | select(.type == \"mount\")) | .root.path = \"$OURS\" |
+        .mounts = [{ destination: \"/proc\", type: \"proc\", source: \"proc\" }] | $1"
+    [ "$(readlink "/proc/$INIT/ns/mnt")" = "$(readlink "/proc/$HOLDER/ns/mnt")" ]
+}
+
+among_ours() {
+    local MOUNTED OURS
+    for MOUNTED in no yes; do
+        swapped_among_ours .
+        settings '.exposures = { "host-shm-recursive": "refuse" }'
+        refused_at_start host-shm-recursive
+        record_says 'among mounts that are not its own'
+        swapped_among_ours .
+        starts warn
+        record_is '[.exposures[].kind] - ["host-proc"] == ["host-shm-recursive"]'
+        swapped_among_ours "$(mounted /dev/shm)"
+        is_of_host "$INIT" /mnt /dev/shm
+        refused_at_start host-shm
+        swapped_among_ours .
+        inside mount --bind /dev/shm "$OURS/mnt"
+        refused_at_start host-shm
+        STDIN=/etc swapped_among_ours . # a folder outside of its root
+        refused_at_start host-shm
+    done
+}
+
+@test "config.json swapped after the create gate: no mount namespace" {
+    for_each_runtime among_ours
+}
+
 swapped_layers() {
     mkdir -p "$BATS_TEST_TMPDIR/layer"
     swapped "$(overlaid "lowerdir=$SHM/folder:$BATS_TEST_TMPDIR/layer")"
@@ -327,6 +363,26 @@ descriptors() {
 @test "descriptors handed in with LISTEN_FDS" {
     export LISTEN_FDS=1
     for_each_runtime descriptors
+}
+
+# RLIMIT_MSGQUEUE is counted by user, in all IPC namespaces together: a container that uses it up leaves the host none.
+queues_used_up() {
+    printf '#!/bin/sh\nexec prlimit --msgqueue=0 %s "$@"\n' "$GUARDED" >"$BATS_TEST_TMPDIR/limited-$RT"
+    chmod 755 "$BATS_TEST_TMPDIR/limited-$RT"
+    local GUARDED=$BATS_TEST_TMPDIR/limited-$RT
+    created
+    starts allow
+    record_says '"exposures":[]'
+    handed "$MQUEUE/queue" --preserve-fds 1
+    inside umount --lazy "$MQUEUE" # nobody has mounted them, and still
+    refused_at_start host-mqueue
+    inside mount -t mqueue host "$MQUEUE"
+    handed "$MQUEUE/queue" --preserve-fds 1
+    refused_at_start host-mqueue
+}
+
+@test "where no more message queues can be made, what is private starts and what has one of the host's does not" {
+    for_each_runtime queues_used_up
 }
 
 # A folder of the host's mount namespace leads, by "..", to all that is mounted there (as in CVE-2024-21626).

@@ -127,6 +127,33 @@ TEST_CASE("the layers of an overlay are sources") {
   CHECK(with_option("lowerdir").empty());
 }
 
+TEST_CASE("devices are sources where they may be bound") {
+  const auto with_devices = [](const std::string& devices, const std::string& entries = "") {
+    return sources("{\"linux\":{\"devices\":" + devices + ",\"namespaces\":[" + entries + "]}}");
+  };
+  const std::string user = R"({"type":"user"})", null = R"([{"type":"c","path":"/dev/null","major":1,"minor":3}])";
+  CHECK(with_devices("null", user).empty());
+  CHECK(with_devices("[]", user).empty());
+  CHECK(with_devices(null).empty());
+  CHECK(with_devices(null, user) == "linux.devices[0]=/dev/null");
+  // Ordinary ones of the host's /dev are only bound there; any other may be.
+  for (const char* path : {"/dev/sda", "/dev/net/tun", "/dev/shmx", "/dev/mapper/a", "/dev/mqueues"}) {
+    CAPTURE(path);
+    CHECK(with_devices("[{\"path\":\"" + std::string(path) + "\"}]").empty());
+  }
+  for (const char* path : {"/dev/shm", "/dev/shm/x", "/dev/mqueue/x", "/dev/fd/3", "/dev/stdin", "/dev/../x",
+                           "/dev/./shm/x", "/dev//shm/x", "/devx", "/dev", "dev/sda", "", "/tmp/x"}) {
+    CAPTURE(path);
+    CHECK(with_devices(null.substr(0, null.size() - 1) + ",{\"path\":\"" + std::string(path) + "\"}]") ==
+          "linux.devices[1]=" + std::string(path));
+  }
+  for (const char* devices :
+       {"{}", "[null]", "[[]]", R"([{"path":1}])", R"([{"Path":"/dev/shm/x"}])", R"([{"path":null}])"}) {
+    CAPTURE(devices);
+    CHECK(with_devices(devices) == "ambiguous-config");
+  }
+}
+
 TEST_CASE("mounts and the root file system are read strictly") {
   for (const char* document :
        {R"({"mounts":{}})", R"({"mounts":null})", R"({"mounts":[null]})", R"({"mounts":[[]]})",

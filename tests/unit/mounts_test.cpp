@@ -4,6 +4,7 @@
 #include <mqueue.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -212,19 +213,40 @@ TEST_CASE("where /dev/shm is no mount of its own it is a folder like any other")
   CHECK(seen == "folder/shm");
 }
 
+// Whether the message queues of the caller's are those that mount(2) would show, by what `hidden` has found.
+std::string same_as_mounted(const std::vector<dev_t>& hidden) {
+  tests::TempFolder folder;
+  if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("none", folder.path().c_str(), "mqueue", 0, nullptr) != 0)
+    return "mount failed";
+  struct stat stat {};
+  ::stat(folder.path().c_str(), &stat);
+  umount(folder.path().c_str());
+  return hidden.size() == 1 && hidden[0] == stat.st_dev ? "same" : "other";
+}
+
 TEST_CASE("the host's message queues are known though nobody mounted them") {
+  CHECK(tests::in_child([] { return same_as_mounted(host::shared_file_systems({}, true).mqueues); }) == "same");
+}
+
+TEST_CASE("the host's message queues are known though no more of them can be made") {
+  // Any container with the same uid can use up that limit.
   const std::string seen = tests::in_child([] {
-    tests::TempFolder folder;
-    const auto hidden = host::shared_file_systems({}, true).mqueues;
-    if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("none", folder.path().c_str(), "mqueue", 0, nullptr) != 0)
-      return std::string("mount failed");
-    struct stat stat {};
-    ::stat(folder.path().c_str(), &stat);
-    umount(folder.path().c_str());
-    return std::string(hidden.size() == 1 && hidden[0] == stat.st_dev ? "same" : "other");
+    const rlimit none{0, 0};
+    if (setrlimit(RLIMIT_MSGQUEUE, &none) != 0 || mq_open("/ipcguard-none", O_RDWR | O_CREAT, 0600, nullptr) != -1)
+      return std::string("it can");
+    return same_as_mounted(host::shared_file_systems({}, true).mqueues);
   });
   CHECK(seen == "same");
+}
+
+TEST_CASE("where message queues can neither be made nor mounted that is an error") {
+  const std::string seen = tests::in_child([] {
+    const rlimit none{0, 0};
+    if (setrlimit(RLIMIT_MSGQUEUE, &none) != 0 || setuid(65534) != 0) return std::string("it can");
+    return tests::kind_of_failure([] { host::shared_file_systems({}, true); });
+  });
+  CHECK(seen == "unverifiable");
 }
 
 TEST_CASE("the host's message queues are known though somebody took the name that ours would get") {
