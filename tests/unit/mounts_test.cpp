@@ -229,7 +229,7 @@ TEST_CASE("the host's message queues are known though nobody mounted them") {
   CHECK(tests::in_child([] { return same_as_mounted(host::shared_file_systems({}, true).mqueues); }) == "same");
 }
 
-TEST_CASE("the host's message queues are known though no more of them can be made") {
+TEST_CASE("the host's message queues are known though no more of them can be made", "[needs fsopen]") {
   // Any container with the same uid can use up that limit.
   const std::string seen = tests::in_child([] {
     const rlimit none{0, 0};
