@@ -257,7 +257,7 @@ constexpr std::size_t large = optimised ? std::size_t{10} << 20U : std::size_t{1
 
 }  // namespace
 
-TEST_CASE("a large document is read") {
+TEST_CASE("a large document is read", "[needs speed]") {
   const std::string entry = R"({"name":"SOME_VARIABLE","value":"some value of it","numbers":[1,2.5,-3,true,null]},)";
   const std::string document =
       "{\"process\":[" + repeated(entry, large) + "{}],\"linux\":{\"namespaces\":[{\"type\":\"ipc\"}]}}";
@@ -265,7 +265,7 @@ TEST_CASE("a large document is read") {
   CHECK(ipc("{\"x\":\"" + std::string(large, 'x') + "\"}") == "none");
 }
 
-TEST_CASE("large hostile documents are refused, for what they are or for what they need") {
+TEST_CASE("large hostile documents are refused, for what they are or for what they need", "[needs speed]") {
   std::string keys = "{";
   for (std::size_t at = 0; keys.size() < large; ++at) keys += "\"" + std::to_string(at) + "\":0,";
   const struct {
