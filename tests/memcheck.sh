@@ -10,7 +10,8 @@ work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 cmake --build --preset release --target unit-unconfined shim-unconfined | tail -n 1
 
-# What valgrind 3.19 lacks, among it the speed to read 10 MB in 10 s while CI does all else, and the tests of the sandbox itself, which has to go where valgrind is.
+# What valgrind 3.19 lacks, such as the speed to read 10 MB in the 10 s that readers are given, and the tests of the
+# sandbox itself, which has to go where valgrind is.
 lacks=('#sandbox_test' '#sandbox_filter_test' 'needs pidfd_open' 'needs openat2' 'needs fsopen' 'needs speed' 'needs /proc/self/exe')
 # Without the freeing of libc's memory at an end, which in a child that ends by _exit writes what stdio still holds: the
 # parent would take it for the end of an answer.
