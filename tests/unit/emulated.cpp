@@ -4,6 +4,7 @@
 
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ extern "C" {
 long __real_syscall(long number, ...);
 pid_t __real_waitpid(pid_t child, int* status, int options);
 int __real_ioctl(int fd, unsigned long request, ...);
+int __real_statx(int folder, const char* name, int flags, unsigned mask, struct statx* found);
 
 // No seccomp, and no clone without SIGCHLD.
 long __wrap_syscall(long number, ...) {
@@ -46,6 +48,13 @@ int __wrap_ioctl(int fd, unsigned long request, ...) {
   return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)).string().starts_with("ipc:")
              ? CLONE_NEWIPC
              : CLONE_NEWNET;
+}
+
+// It says that it tells STATX_MNT_ID, and tells 0: as on kernels before 5.8 it is to be looked up otherwise.
+int __wrap_statx(int folder, const char* name, int flags, unsigned mask, struct statx* found) {
+  const int failed = __real_statx(folder, name, flags, mask, found);
+  found->stx_mask &= ~STATX_MNT_ID;
+  return failed;
 }
 
 }  // extern "C"
