@@ -230,11 +230,15 @@ std::optional<FileId> find_file(const std::string& path) {
   return id;
 }
 
+bool lies_on(const FileId& id, const Mount& mount) {
+  return id.mount ? mount.id == *id.mount : mount.device == id.device;
+}
+
 FileSystemPart part_of(const FileId& id, const std::string& path, const std::vector<Mount>& mounts) {
   if (path.empty()) throw Error(ErrorKind::unverifiable, "where a file lies cannot be told");
   const Mount* found = nullptr;
   for (const Mount& mount : mounts) {
-    if (id.mount ? mount.id == *id.mount : mount.device == id.device && lies_in(path, mount.point))
+    if (lies_on(id, mount) && (id.mount || lies_in(path, mount.point)))
       if (found == nullptr || mount.point.size() >= found->point.size()) found = &mount;
   }
   if (found == nullptr || !lies_in(path, found->point)) return {id.device, "/"};
@@ -313,7 +317,7 @@ void add_layers(std::vector<Layer>& layers, const Mount& overlay, const std::vec
     layers.push_back({folder, *id});
     // The kernel lets an overlay be a layer of one other (FILESYSTEM_MAX_STACK_DEPTH).
     for (const Mount& mount : mounts)
-      if (depth > 0 && mount.type == "overlay" && (id->mount ? mount.id == *id->mount : mount.device == id->device))
+      if (depth > 0 && mount.type == "overlay" && lies_on(*id, mount))
         add_layers(layers, mount, mounts, strict, depth - 1);
   }
 }

@@ -50,6 +50,9 @@ std::optional<FileId> file_id(int folder, const std::string& name);
 // Of what is at `path`; nullopt if nothing is there. Throws Error (unverifiable) where that cannot be told.
 std::optional<FileId> find_file(const std::string& path);
 
+// Whether the file is on `mount`; where the kernel does not tell the file's, whether it is of the same file system.
+bool lies_on(const FileId& id, const Mount& mount);
+
 // statfs::f_type of a POSIX message queue file system: MQUEUE_MAGIC, ipc/mqueue.c.
 constexpr decltype(statfs::f_type) mqueue_magic = 0x19800202;
 

@@ -75,6 +75,12 @@ std::optional<std::string> output_of(const std::vector<std::string>& words) {
   return output;
 }
 
+// $XDG_RUNTIME_DIR; an empty one counts as none.
+std::optional<std::string> runtime_dir() {
+  const char* folder = std::getenv("XDG_RUNTIME_DIR");
+  return folder == nullptr || *folder == '\0' ? std::nullopt : std::optional<std::string>(folder);
+}
+
 }  // namespace
 
 std::optional<std::string> state_root(const StateQuery& query) {
@@ -82,19 +88,17 @@ std::optional<std::string> state_root(const StateQuery& query) {
   if (geteuid() != 0) return std::nullopt;
   std::string name = file_name(host::without_links(query.runtime));
   if (name.ends_with(host::kept_suffix)) name.resize(name.size() - host::kept_suffix.size());
-  const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
-  const bool has_runtime_dir = runtime_dir != nullptr && *runtime_dir != '\0';
+  const auto user = runtime_dir();
   // Real root's runc does not look at XDG_RUNTIME_DIR, crun does (libcrun/status.c, get_run_directory).
-  if (name == "runc" && !has_runtime_dir) return "/run/runc";
-  if (name == "crun") return has_runtime_dir ? std::string(runtime_dir) + "/crun" : "/run/crun";
+  if (name == "runc" && !user) return "/run/runc";
+  if (name == "crun") return user.value_or("/run") + "/crun";
   return std::nullopt;
 }
 
 std::vector<std::string> possible_state_roots(const StateQuery& query) {
   if (query.root) return {*query.root};
   std::vector<std::string> roots = {"/run/runc", "/run/crun"};
-  if (const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR"); runtime_dir != nullptr && *runtime_dir != '\0')
-    roots.insert(roots.end(), {runtime_dir + std::string("/runc"), runtime_dir + std::string("/crun")});
+  if (const auto user = runtime_dir()) roots.insert(roots.end(), {*user + "/runc", *user + "/crun"});
   return roots;
 }
 

@@ -115,7 +115,7 @@ void add_mounts_below(std::vector<Exposure>& exposures, const Source& source, Ho
 // What can be seen through an overlay that the source lies on.
 void add_layers(std::vector<Exposure>& exposures, const Source& source, bool strict, HostMounts& mounts) {
   for (const host::Mount& mount : mounts.all()) {
-    if (source.id.mount ? mount.id != *source.id.mount : mount.device != source.id.device) continue;
+    if (!host::lies_on(source.id, mount)) continue;
     try {
       for (const host::Layer& layer : host::layers_of(mount, mounts.all(), strict))
         if (mounts.is_shm_device(layer.id.device))
