@@ -97,7 +97,7 @@ seen() {
 }
 
 @test "limits and attributes" {
-    seen becomes_the_runtime 'raises its niceness' 'lowers a limit' 'sets no_new_privs' 'asks for a parent-death signal' 'is a subreaper' \
+    seen becomes_the_runtime 'changes its niceness' 'lowers a limit' 'sets no_new_privs' 'asks for a parent-death signal' 'is a subreaper' \
         'leaves an alarm'
 }
 

@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   }
   if (IS("starts a session") && setsid() < 0) return 99;
   if (IS("starts a process group") && setpgid(0, 0) != 0) return 99;
-  if (IS("raises its niceness") && nice(1) < 0) return 99;
+  if (IS("changes its niceness")) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) == 1 ? 2 : 1);
   if (IS("lowers a limit")) setrlimit(RLIMIT_FSIZE, &(struct rlimit){1 << 20, 1 << 20});
   if (IS("sets no_new_privs")) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (IS("asks for a parent-death signal")) prctl(PR_SET_PDEATHSIG, SIGKILL);
