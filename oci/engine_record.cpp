@@ -50,6 +50,11 @@ constexpr Shape::Member metadata_members[] = {{"image-name", text(image_name)},
                                               {"metadata-name", text(own_name)}};
 constexpr Shape metadata_json = object(metadata_members);
 
+// containers/storage, images.go, Image.
+constexpr Shape::Member image_members[] = {{"id", text(record_id)}, {"names", nullable(array(storage_name))}};
+constexpr Shape image_record = object(image_members, one_record);
+constexpr Shape images_json = array(image_record);
+
 // containerd, api/types/runc/options.
 constexpr Shape::Member options_members[] = {{"root", text(id)}};
 constexpr Shape options_json = object(options_members);
@@ -115,6 +120,37 @@ class StorageListener final : public Listener {
   std::optional<std::string> name_;
 };
 
+// Of a record, the names can come before the id.
+class ImageListener final : public Listener {
+ public:
+  ImageListener(const std::string& wanted, const std::string& name) : wanted_(wanted), name_(name) {}
+
+  void opened(int tag) override {
+    if (tag == one_record) finish();
+  }
+  void text(int tag, std::string_view value) override {
+    if (tag == record_id) is_wanted_ = value == wanted_;
+    if (tag == record_name) has_name_ = has_name_ || value == name_;
+  }
+
+  std::string packed() {
+    finish();
+    host::Packer facts;
+    facts.number(found_ ? 1 : 0);
+    return facts.take();
+  }
+
+ private:
+  void finish() {
+    found_ = found_ || (is_wanted_ && has_name_);
+    is_wanted_ = has_name_ = false;
+  }
+
+  const std::string& wanted_;
+  const std::string& name_;
+  bool is_wanted_ = false, has_name_ = false, found_ = false;
+};
+
 class RecordListener final : public Listener {
  public:
   void text(int tag, std::string_view value) override { texts_[tag] = value; }
@@ -172,6 +208,22 @@ std::optional<StorageRecord> read_storage_record(const std::string& folder, cons
     return record;
   }
   return std::nullopt;
+}
+
+bool is_image_named(const std::string& folder, const std::string& id, const std::string& image_name) {
+  const std::string shown = "the record " + host::quoted(folder + "/images.json");
+  constexpr host::FileRules rules{host::Owner::root, max_document, host::ErrorKind::unverifiable};
+  const auto file = host::read_file(AT_FDCWD, folder + "/images.json", rules, shown);
+  if (!file) return false;
+  try {
+    const std::string answer = read_sandboxed(file->text, images_json, ImageListener(id, image_name), max_answer);
+    host::Unpacker facts(answer);
+    const bool is_named = facts.flag();
+    facts.end();
+    return is_named;
+  } catch (const host::Error& error) {
+    throw host::Error(host::ErrorKind::unverifiable, shown + ": " + error.what());
+  }
 }
 
 std::string read_shim_root(const std::string& folder) {

@@ -33,6 +33,10 @@ struct StorageRecord {
 // rename(2), so that no lock is needed to read them.
 std::optional<StorageRecord> read_storage_record(const std::string& folder, const std::string& id);
 
+// Whether the image `id` has the name `name` in the image store `folder`, <root>/<driver>-images, by its images.json.
+// Throws as above.
+bool is_image_named(const std::string& folder, const std::string& id, const std::string& name);
+
 // Of containerd's shim: where the runtime that it calls for the bundle in `folder` keeps its state, which is a folder
 // for each containerd namespace (core/runtime/v2, options.json); empty where the shim was told no place. Throws as
 // above.

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -69,6 +70,7 @@ void add_docker(config::Container& container, const std::string& id, const host:
 struct Called {
   host::Caller caller;
   std::optional<oci::StorageRecord> record;  // in containers/storage
+  std::string place;                         // where that is, "…-containers"
   std::string unrecorded;                    // why there is none
 };
 
@@ -90,13 +92,15 @@ void find_record(Called& called, const host::EngineFolders& folders) {
     } catch (const host::Error& error) {
       called.unrecorded = error.what();
     }
-    if (called.record) return;
+    if (!called.record) continue;
+    called.place = place;
+    return;
   }
 }
 
 // A user can make a record of CRI-O's form in a storage of their own, so that is only believed where root alone writes.
 Called who_called(const std::string& bundle, const host::EngineFolders& folders) {
-  Called called{host::recognise(bundle, folders), {}, {}};
+  Called called{host::recognise(bundle, folders), {}, {}, {}};
   if (called.caller.storage.empty()) return called;
   find_record(called, folders);
   if (called.record && called.record->crio && host::only_root_can_change(called.caller.storage))
@@ -130,10 +134,11 @@ void add_containerd_cri(config::Container& container, const oci::Annotations& an
   add_annotation(container, "image", annotations, "io.kubernetes.cri.image-name");
 }
 
-// CRI-O writes the kubelet's labels last, in a sandbox's annotations after all of the user's; its own it writes last in
-// a member's only (server/sandbox_run_linux.go; internal/factory/container, SpecAddAnnotations). Restoring, it takes
-// them from the checkpoint.
-void add_crio(config::Container& container, const Subject& subject) {
+// CRI-O writes the kubelet's labels last, after all annotations of the user's and of a container's request, where
+// device plugins can have theirs (server/sandbox_run_linux.go; internal/factory/container, SpecAddAnnotations). What it
+// writes of the image is not last, so the image is that of its record, and has the name only if its store says so.
+// Restoring, it takes the labels from the checkpoint.
+void add_crio(config::Container& container, const Subject& subject, const Called& called) {
   if (subject.restored) return;
   const oci::Annotations& annotations = subject.annotations;
   add_annotation(container, "namespace", annotations, "io.kubernetes.pod.namespace");
@@ -141,9 +146,19 @@ void add_crio(config::Container& container, const Subject& subject) {
   const auto name = annotations.find("io.kubernetes.container.name");
   if (name == annotations.end() || name->second == "POD") return;
   add(container, "container", name->second);
-  add_annotation(container, "image", annotations, "io.kubernetes.cri-o.ImageName");
-  const auto image = annotations.find("io.kubernetes.cri-o.ImageRef");
-  if (image != annotations.end()) add(container, "image_id", with_algorithm(image->second));
+  const std::string& image_id = called.record->image_id;
+  add(container, "image_id", with_algorithm(image_id));
+  const auto image = annotations.find("io.kubernetes.cri-o.ImageName");
+  if (image == annotations.end() || image_id.empty()) return;
+  const std::string images = called.place.substr(0, called.place.rfind('-')) + "-images";  // "overlay-containers"
+  try {
+    if (oci::is_image_named(images, image_id, image->second))
+      add(container, "image", image->second);
+    else
+      container.unestablished = "its image has no name " + host::quoted(image->second) + " in CRI-O's store";
+  } catch (const host::Error& error) {
+    container.unestablished = error.what();
+  }
 }
 
 }  // namespace
@@ -163,7 +178,7 @@ config::Container identify(const Subject& subject, const host::EngineFolders& fo
     case host::Engine::docker: add_docker(container, caller.id, folders); break;
     case host::Engine::kubernetes:
       if (called.record)
-        add_crio(container, subject);
+        add_crio(container, subject, called);
       else
         add_containerd_cri(container, subject.annotations);
       break;

@@ -184,7 +184,7 @@ const oci::Annotations crio_member{{"io.kubernetes.pod.namespace", "ns"},
                                    {"io.kubernetes.pod.name", "pod"},
                                    {"io.kubernetes.container.name", "app"},
                                    {"io.kubernetes.cri-o.ImageName", "quay.io/app:1"},
-                                   {"io.kubernetes.cri-o.ImageRef", "beef"}};
+                                   {"io.kubernetes.cri-o.ImageRef", "f00d"}};  // believed nowhere
 
 }  // namespace
 
@@ -209,6 +209,9 @@ TEST_CASE("CRI-O is told from Podman by the record alone, wherever the bundle is
   const Storage host;
   const std::string bundle = host.bundle_at("run");
   host.folder.write("graph/overlay-containers/volatile-containers.json", record_of(crios), 0600);
+  host.folder.write(
+      "graph/overlay-images/images.json",
+      R"([{"id":"f00d","names":["quay.io/other:1"]},{"names":["quay.io/b:1","quay.io/app:1"],"id":"beef"}])");
   CHECK(shown(host.who({bundle, stored_id, crio_member})) ==
         "kubernetes container=app image=quay.io/app:1 image_id=sha256:beef namespace=ns pod=pod");
   CHECK(shim::engine_of(bundle, {{}, {}, {}, {host.folder / "graph"}}) == Engine::kubernetes);
@@ -217,6 +220,25 @@ TEST_CASE("CRI-O is told from Podman by the record alone, wherever the bundle is
   sandbox["io.kubernetes.container.name"] = "POD";
   CHECK(shown(host.who({bundle, stored_id, sandbox})) == "kubernetes namespace=ns pod=pod");
   CHECK(shown(host.who({bundle, stored_id, crio_member, true})) == "kubernetes");
+}
+
+// Annotations of a container's request, where device plugins have theirs, replace CRI-O's own.
+TEST_CASE("under CRI-O an image has the id of its record, and only a name that the store has for that") {
+  const Storage host;
+  const std::string bundle = host.bundle_at("x");
+  host.folder.write("x/overlay-containers/containers.json", record_of(crios), 0600);
+  for (const char* images : {"[]", R"([{"id":"f00d","names":["quay.io/app:1"]}])", R"([{"id":"beef","names":["a"]}])",
+                             R"([{"id":"beef","names":null},{"id":"x","names":["quay.io/app:1"]}])"}) {
+    host.folder.write("x/overlay-images/images.json", images);
+    const Container container = host.who({bundle, stored_id, crio_member});
+    CHECK(shown(container) == "kubernetes container=app image_id=sha256:beef namespace=ns pod=pod");
+    CHECK(container.unestablished == "its image has no name 'quay.io/app:1' in CRI-O's store");
+  }
+  host.folder.write("x/overlay-images/images.json", "[");
+  CHECK(host.who({bundle, stored_id, crio_member}).unestablished.find("images.json': ") != std::string::npos);
+  std::filesystem::remove(host.folder / "x/overlay-images/images.json");
+  CHECK(shown(host.who({bundle, stored_id, crio_member})) ==
+        "kubernetes container=app image_id=sha256:beef namespace=ns pod=pod");
 }
 
 TEST_CASE("a record of CRI-O's form in a place that others can write to makes nobody CRI-O") {
