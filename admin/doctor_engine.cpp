@@ -106,7 +106,7 @@ std::string reload_command(Kind kind) {
   switch (kind) {
     case Kind::docker: return "systemctl reload docker";
     case Kind::containerd: return "systemctl restart containerd";
-    case Kind::crio: return "systemctl reload crio";
+    case Kind::crio: return "systemctl restart crio";
     case Kind::podman: return "systemctl try-restart podman";
     case Kind::buildkit: return "systemctl restart buildkit";
   }

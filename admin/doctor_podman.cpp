@@ -84,7 +84,7 @@ void examine_crio(const Engine& engine) {
   const std::vector<std::string> files = engines::crio_layers(config, drop_ins);
   engine.diagnosis.examined.push_back(engine.subject + ": " + host::quoted(config) + ", " + host::quoted(drop_ins));
   check_files(files, engine);
-  check_age(files, Severity::warning, engine);  // it can be told to read them again
+  check_age(files, Severity::critical, engine);
   engines::Registrations runtimes = engines::crio_registrations(config, drop_ins);
   // NAME:PATH:ROOT and more (crio(8)).
   for (const std::string& added : engines::flag_values(process.arguments, "runtimes")) {

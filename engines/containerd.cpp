@@ -180,12 +180,8 @@ Registrations registrations_of(const ContainerdEngine& engine, const ContainerdF
   return runtimes;
 }
 
-Notes restart_is_due() {
-  return {"containerd goes by it once it starts anew, while containers keep running: systemctl restart containerd"};
-}
-
 Notes after_take(const std::string& config, const Wish& wish) {
-  Notes notes = restart_is_due();
+  Notes notes = restart_is_due("containerd", "containerd");
   if (const auto engine = containerd_engine(config))
     for (const Registration& one : registrations_of(*engine, containerd_files(config, wish.root), wish.root))
       if (is_shim(one.path, wish.shim))
@@ -203,7 +199,7 @@ Notes after_put(const Planned& plan, const std::string& config, const Wish& wish
       throw error("containerd does not find the runtime " + host::quoted(wish.name) + " in " + config +
                   "; take it out again with --remove, and report this");
   }
-  Notes notes = restart_is_due();
+  Notes notes = restart_is_due("containerd", "containerd");
   if (!plan.as_default)
     notes.push_back("pods ask for it by a RuntimeClass with the handler " + host::quoted(wish.name) +
                     "; with --default every pod has it");

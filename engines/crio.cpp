@@ -6,7 +6,7 @@
 #include <map>
 
 #include "engines/behind.h"
-#include "engines/crio_reload.h"
+#include "engines/daemon.h"
 #include "engines/files.h"
 #include "engines/program.h"
 #include "engines/toml.h"
@@ -16,6 +16,21 @@
 namespace engines {
 
 namespace {
+
+struct CrioFiles {
+  std::string config, drop_ins;
+};
+
+// What the CRI-O that runs here reads, or the defaults.
+CrioFiles crio_files(const std::string& root) {
+  CrioFiles files{root + "/etc/crio/crio.conf", root + "/etc/crio/crio.conf.d"};
+  if (!root.empty()) return files;
+  for (const Daemon& crio : Daemon::find_all("crio")) {
+    files.config = crio.path_option("--config").value_or(files.config);
+    files.drop_ins = crio.path_option("--config-dir").value_or(files.drop_ins);
+  }
+  return files;
+}
 
 struct Config {
   std::string default_runtime, default_where;  // empty: the built-in one
@@ -202,8 +217,13 @@ Plan crio_plan(const Wish& wish) {
     if (wish.make_default && !remark.empty()) plan.remarks = {remark};
   }
   plan.edits = {{path, [=](const Text& now) { return put(now, path, wish, shim); }, take_block}};
-  plan.after_take = [wish] { return still_there(crio_registrations(wish.root), wish.shim); };
-  if (wish.root.empty()) follow_crio(plan, wish);
+  // On SIGHUP a CRI-O of any version up to 1.36 tells the new runtimes (`crio status config`) and runs the old ones: it
+  // reads into a copy (server.go, startReloadWatcher).
+  plan.after_put = [] { return restart_is_due("CRI-O", "crio"); };
+  plan.after_take = [wish] {
+    const Notes notes = still_there(crio_registrations(wish.root), wish.shim);
+    return notes.empty() ? restart_is_due("CRI-O", "crio") : notes;
+  };
   return plan;
 }
 

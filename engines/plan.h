@@ -45,6 +45,11 @@ using Changes = std::vector<Change>;  // those files that differ, in the order o
 // Lines for the operator: what was done, and what is left for him to do.
 using Notes = std::vector<std::string>;
 
+// For engines that read their files only when they start.
+inline Notes restart_is_due(const std::string& engine, const std::string& unit) {
+  return {engine + " goes by it once it starts anew, while containers keep running: systemctl restart " + unit};
+}
+
 struct Plan {
   std::string engine;       // "docker": also the name of the folder that the record is in
   std::string config;       // where the wish's file turned out to be, kept for taking it back; may be empty
