@@ -6,6 +6,7 @@
 load ../lib/common
 load ../lib/audit
 load ../lib/containerd
+load ../lib/kubelet
 
 setup_file() {
     isolation_start

@@ -88,8 +88,8 @@ teardown() {
     [ "$(docker run --rm --network none built cat /ipc)" != "$(ipc_of self)" ]
 }
 
-# A client of Docker's own containerd.
-ctr_() { capture ctr --address /run/engine/exec/containerd/containerd.sock run --rm --cgroup "$CGROUP_PARENT/$1" "${@:2}" --rootfs "$ROOTFS" "$1" /bin/readlink /proc/self/ns/ipc; }
+# A client of Docker's own containerd. What it runs stays a moment: ctr, too, cancels opening the pipes when a task has ended.
+ctr_() { capture ctr --address /run/engine/exec/containerd/containerd.sock run --rm --cgroup "$CGROUP_PARENT/$1" "${@:2}" --rootfs "$ROOTFS" "$1" /bin/sh -c "readlink /proc/self/ns/ipc; sleep 1"; }
 
 @test "ctr, which asks containerd for plain runc" {
     ctr_ plain

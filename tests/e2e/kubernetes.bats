@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2153,SC2154 # a test is a subshell; lib/common.bash sets what it tells
 load ../lib/common
 load ../lib/containerd
+load ../lib/kubelet
 load ../lib/messages
 load ../lib/mounts
 
@@ -21,28 +22,6 @@ setup() {
 }
 
 teardown() { cri_remove_all; }
-
-# Everything a pod can say to pass for another: each key of the CRI plugin's, the kubelet's and CRI-O's.
-claims() {
-    local key keys=()
-    for key in io.kubernetes.cri.{container-type,sandbox-id,sandbox-namespace,sandbox-name,sandbox-uid,container-name,image-name,podsandbox.image-name} \
-        io.kubernetes.pod.{namespace,name,uid} io.kubernetes.container.name io.container.manager \
-        io.kubernetes.cri-o.{Namespace,SandboxID,SandboxName,Name,KubeName,ContainerType,ImageName,ImageRef,ContainerName}; do
-        keys+=("$key=${1:-kube-system}")
-    done
-    annotated "${keys[@]}" "${@:2}"
-}
-
-# The defaults, and more, that a forger would want to match.
-wanted_by_forgers() {
-    jq -n '[["kube-system", "namespace"], ["kube-system", "pod"], ["kube-system", "container"], ["kube-system", "image"], ["kube-system*", "image_id"],
-        ["kube-system", "name"], ["docker.io/library/app:1", "image"], ["app", "container"]] | { exceptions: map({ name: (.[1] + .[0] | gsub("[^a-z]"; "-")),
-        reason: "a forger wants it", match: { engine: "kubernetes", (.[1]): .[0] }, allow: ["host-ipc", "foreign-ipc", "host-shm"] }) }' \
-        >"$POLICY/allowlist.d/wanted.json"
-    chmod 644 "$POLICY/allowlist.d/wanted.json"
-}
-
-excepted() { exception kubernetes.json ".match = ({ engine: \"kubernetes\" } + $1) | ${2:-.}"; }
 
 @test "a pod's members share its namespace, and not the host's" {
     local sandbox first
@@ -181,7 +160,6 @@ exited_with() { [ "$(cri ContainerStatus "{\"container_id\":\"$MEMBER\"}" | jq -
     pod default sharing "$HOST_IPC"
     refused_by_containerd host-ipc
 }
-HOST_SHM='.mounts = [{ container_path: "/mnt", host_path: "/dev/shm" }]'
 number=0
 
 @test "members of a pod in the host's IPC are judged too" {

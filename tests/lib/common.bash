@@ -264,20 +264,25 @@ sees_host_segment() {
     [ -n "$seen" ]
 }
 
+# private_process PID, host_process PID: it lives, in an IPC namespace of its own or in the host's.
+private_process() {
+    [[ -n $(ipc_of "$1") && $(ipc_of "$1") != "$(ipc_of self)" ]] || complain "process $1 is not private: $(ipc_of "$1")" || return
+    ! sees_host_segment "$1" || complain "process $1 sees the host's segments"
+}
+
+host_process() {
+    [ "$(ipc_of "$1")" = "$(ipc_of self)" ] || complain "process $1 does not share the host's IPC: $(ipc_of "$1")" || return
+    sees_host_segment "$1" || complain "process $1 does not see the host's segments"
+}
+
 assert_private() {
-    local pid
     [ "$status" = 0 ] || complain "exit $status: $err" || return
-    pid=$(init_of "$1")
-    [ "$(ipc_of "$pid")" != "$(ipc_of self)" ] || complain "$1 shares the host's IPC namespace" || return
-    ! sees_host_segment "$pid" || complain "$1 sees the host's segments" || return
+    private_process "$(init_of "$1")"
 }
 
 assert_shares_host() {
-    local pid
     [ "$status" = 0 ] || complain "exit $status: $err" || return
-    pid=$(init_of "$1")
-    [ "$(ipc_of "$pid")" = "$(ipc_of self)" ] || complain "$1 does not share the host's IPC namespace" || return
-    sees_host_segment "$pid" || complain "$1 does not see the host's segments" || return
+    host_process "$(init_of "$1")"
 }
 
 # What a refusal is (design 7), and that it left nothing of container ID behind. Called thousands of times: no processes.
