@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""What the gates cost, as ratios of whole processes in one run: tests/bench/gates.py [RUNS]   (as root)
+"""What the gates cost, as ratios of whole processes in one run: tests/bench/gates.py [RUNS [WRAPPER...]]   (as root)
+
+WRAPPER: the path of an nvidia-container-runtime or an oci-add-hooks, to be measured beside it.
 
 Net is what remains of a median after a runtime that does nothing is subtracted; it is divided by the net of a static C
 program that reads the same config.json and becomes the same runtime (floor.c).
@@ -75,6 +77,21 @@ def policy(runtime):
         {"name": "e", "reason": "r", "match": {"engine": "unknown", "id": "excepted"}, "allow": ["host-ipc"]}]})
 
 
+def wrapped(path, folder, noop):
+    """A create by another wrapper of runtimes, which rewrites the config.json of a bundle of its own."""
+    one = folder / path.name
+    one.mkdir()
+    argv = ["create", "--bundle", bundle(one), "x"]
+    if path.name == "oci-add-hooks":
+        bench.write_json(folder / "hooks.json", {"hooks": {}})
+        return [str(path), "--hook-config-path", str(folder / "hooks.json"), "--runtime-path", noop, *argv], 0
+    os.environ["PATH"] += f":{path.parent}"  # where its hook is
+    os.makedirs("/etc/nvidia-container-runtime", exist_ok=True)
+    Path("/etc/nvidia-container-runtime/config.toml").write_text(
+        f'[nvidia-container-runtime]\nruntimes = ["{noop}"]\n', encoding="utf-8")
+    return [str(path), *argv], 0
+
+
 def peak(program, argv):
     return int(subprocess.run([program, *argv], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
 
@@ -103,6 +120,7 @@ def main():
                 "create gate, refused": ([shim, "create", "--bundle", shared, "x"], 1),
                 "start gate": ([shim, "--root", root, "start", "waits"], 0),
             }
+            commands |= {path.name: wrapped(path, work, noop) for path in map(Path, sys.argv[2:])}
             times = bench.medians(commands, runs)
             peaks = {what: peak(built["peak"], argv) for what, (argv, _) in commands.items()}
         finally:
