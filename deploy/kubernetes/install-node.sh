@@ -8,7 +8,7 @@
 #   idle      nothing
 #
 # Environment: ENGINE (containerd or crio; default: the one whose socket is there), DEFAULT=yes (make it the runtime of
-# every pod), RESTART=yes (let containerd take up its configuration; containers go on running).
+# every pod), RESTART=yes (let the engine take up its configuration; containers go on running).
 set -eu
 umask 022
 
@@ -81,11 +81,10 @@ configure() { # OPTION...
     # The mark outlives this container, should it be killed before the restart.
     [ -z "$change" ] || : >"$opt/restart"
     host "$opt/bin/ipcguard" configure "$engine" "$@"
-    if [ "$engine" = containerd ] && [ -e "$opt/restart" ]; then
-        [ "${RESTART:-no}" = yes ] || { say "waiting for a restart of containerd (RESTART=yes lets this do it)"; return 0; }
-        host systemctl restart containerd
-        say "restarted containerd"
-    fi
+    [ -e "$opt/restart" ] || return 0
+    [ "${RESTART:-no}" = yes ] || { say "waiting for a restart of $engine (RESTART=yes lets this do it)"; return 0; }
+    host systemctl restart "$engine"
+    say "restarted $engine"
     rm -f "$opt/restart"
 }
 

@@ -145,6 +145,10 @@ build_image() {
     run -0 node install ENGINE=containerd DEFAULT=yes RESTART=yes install
     [ "$(inside cat /run/systemctl)" = 'restart containerd' ]
     absent /etc/ipcguard/allowlist.d/kubernetes-system.json
+    run -0 node install ENGINE=crio RESTART=yes install
+    [ "$(inside cat /run/systemctl)" = $'restart containerd\nrestart crio' ]
+    inside rm -r /etc/crio
+    echo 'restart containerd' | put /run/systemctl
 
     # The policy follows the ConfigMap; a broken one changes nothing.
     local gpu='{ "exceptions": [ { "name": "gpu", "reason": "r", "match": { "engine": "kubernetes", "namespace": "gpu" }, "allow": "host-ipc" } ] }'
@@ -225,7 +229,7 @@ files() { inside find /etc /usr/bin /var/lib/ipcguard -type f -printf '%p %i %T@
     inside rm /etc/docker/daemon.json
     inside ipcguard harden --remove /usr/bin/crun
     before=$(files)
-    run -0 play --check -e "@$variables" -e '{ "ipcguard_settings": { "mode": "audit" } }' -e ipcguard_restart_containerd=false
+    run -0 play --check -e "@$variables" -e '{ "ipcguard_settings": { "mode": "audit" } }' -e ipcguard_restart_engines=false
     changed_is 3
     [ "$(files)" = "$before" ]
 

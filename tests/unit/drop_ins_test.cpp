@@ -65,7 +65,9 @@ class Host {
 };
 
 const std::string podman_file = "etc/containers/containers.conf.d/zz-ipcguard.conf";
-const std::string crio_file = "etc/crio/crio.conf.d/zz-ipcguard.conf";
+const std::string crio_file = "etc/crio/crio.conf.d/zz-ipcguard.conf",
+                  crio_restart =
+                      "CRI-O goes by it once it starts anew, while containers keep running: systemctl restart crio";
 
 }  // namespace
 
@@ -196,7 +198,7 @@ platform_runtime_paths = { "linux/arm64" = "/usr/bin/other" }
 [crio.runtime.runtimes.runc]
 runtime_path = "/usr/libexec/crio/runc"
 )");
-  CHECK(host.put(true) == Notes{"made " + crio_file});
+  CHECK(host.put(true) == Notes{"made " + crio_file, crio_restart});
   CHECK(host.text(crio_file) == begin + "crio`; --remove takes it out\n" + R"([crio.runtime]
 default_runtime = "ipcguard"
 
@@ -210,8 +212,8 @@ runtime_type = "oci"
 [crio.runtime.runtimes.ipcguard.default_annotations]
 "a.b/c" = "x\"y"
 )" + end);
-  CHECK(host.put(true).empty());
-  CHECK(host.take() == Notes{"removed " + crio_file});
+  CHECK(host.put(true) == Notes{crio_restart});
+  CHECK(host.take() == Notes{"removed " + crio_file, crio_restart});
 }
 
 TEST_CASE("CRI-O: without a file, and without --default") {
@@ -239,7 +241,7 @@ TEST_CASE("CRI-O: every file in the folder counts, in folders too, and the last 
   CHECK(host.failure() ==
         "invalid-config: etc/crio/crio.conf.d/zzz: it is read after ours and sets "
         "crio.runtime.default_runtime: take that away first");
-  CHECK(host.put() == Notes{"made " + crio_file});
+  CHECK(host.put() == Notes{"made " + crio_file, crio_restart});
   host.take();
   host.write("etc/crio/crio.conf.d/zzz",
              "[crio.runtime.runtimes.ipcguard]\nruntime_path = \"/usr/local/bin/ipcguard-runtime\"\n");
