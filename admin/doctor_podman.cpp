@@ -81,9 +81,10 @@ void examine_crio(const Engine& engine) {
   };
   const std::string config = option("config", "c", "/etc/crio/crio.conf");
   const std::string drop_ins = option("config-dir", "d", "/etc/crio/crio.conf.d");
-  const std::vector<std::string> files = engines::crio_layers(config, drop_ins);
+  std::vector<std::string> files = engines::crio_layers(config, drop_ins);
   engine.diagnosis.examined.push_back(engine.subject + ": " + host::quoted(config) + ", " + host::quoted(drop_ins));
   check_files(files, engine);
+  files.push_back(drop_ins);  // which a file that is gone has changed
   check_age(files, Severity::critical, engine);
   engines::Registrations runtimes = engines::crio_registrations(config, drop_ins);
   // NAME:PATH:ROOT and more (crio(8)).

@@ -66,7 +66,8 @@ Notes put(const Plan& plan, const std::vector<Step>& steps, Record& record) {
     write(change.path, change.after);
     notes.push_back((change.before ? "changed " : "made ") + change.path);
   }
-  if (plan.after_put) append(notes, plan.after_put());
+  const bool changed = !notes.empty();
+  if (plan.after_put) append(notes, plan.after_put(changed));
   return notes;
 }
 
@@ -90,7 +91,8 @@ Notes take(const Plan& plan, const std::vector<Step>& steps, Record& record) {
                     : ours        ? "restored " + change.path + " as it was"
                                   : "took ipcguard out of " + change.path);
   }
-  if (plan.after_take) append(notes, plan.after_take());
+  const bool changed = !notes.empty();
+  if (plan.after_take) append(notes, plan.after_take(changed));
   for (std::size_t i = record.folders.size(); i-- > 0;) rmdir(record.folders[i].c_str());
   return notes;
 }

@@ -191,7 +191,7 @@ Notes after_take(const std::string& config, const Wish& wish) {
 }
 
 // That containerd itself finds it there, through imports and all.
-Notes after_put(const Planned& plan, const std::string& config, const Wish& wish) {
+Notes after_put(bool changed, const Planned& plan, const std::string& config, const Wish& wish) {
   if (wish.root.empty()) {
     const Registrations runtimes = containerd_runtimes(containerd_dump(plan.engine, config));
     if (std::none_of(runtimes.begin(), runtimes.end(),
@@ -199,7 +199,7 @@ Notes after_put(const Planned& plan, const std::string& config, const Wish& wish
       throw error("containerd does not find the runtime " + host::quoted(wish.name) + " in " + config +
                   "; take it out again with --remove, and report this");
   }
-  Notes notes = restart_is_due("containerd", "containerd");
+  Notes notes = changed ? restart_is_due("containerd", "containerd") : Notes();
   if (!plan.as_default)
     notes.push_back("pods ask for it by a RuntimeClass with the handler " + host::quoted(wish.name) +
                     "; with --default every pod has it");
@@ -246,18 +246,16 @@ Plan containerd_plan(const Wish& wish) {
   for (const ContainerdFile& file : files)
     if (file.path != drop_in.path) edit(file.path);
   if (wish.remove) {
-    const auto changed = std::make_shared<bool>(false);
-    plan.accept = [wish, config, changed](const Changes& changes) {
-      accept_without(config, wish, changes);
-      *changed = true;
-    };
-    plan.after_take = [wish, config, changed] { return *changed ? after_take(config, wish) : Notes(); };
+    plan.accept = [wish, config](const Changes& changes) { accept_without(config, wish, changes); };
+    plan.after_take = [wish, config](bool changed) { return changed ? after_take(config, wish) : Notes(); };
   } else {
     plan.accept = [wish, config, planned_texts](const Changes& changes) {
       const std::string after = containerd_dump(planned_texts->engine, containerd_files(config, wish.root, changes));
       check_containerd_change(planned_texts->dump, after, wish.name, planned_texts->binary, planned_texts->as_default);
     };
-    plan.after_put = [wish, config, planned_texts] { return after_put(*planned_texts, config, wish); };
+    plan.after_put = [wish, config, planned_texts](bool changed) {
+      return after_put(changed, *planned_texts, config, wish);
+    };
   }
   return plan;
 }

@@ -219,10 +219,10 @@ Plan crio_plan(const Wish& wish) {
   plan.edits = {{path, [=](const Text& now) { return put(now, path, wish, shim); }, take_block}};
   // On SIGHUP a CRI-O of any version up to 1.36 tells the new runtimes (`crio status config`) and runs the old ones: it
   // reads into a copy (server.go, startReloadWatcher).
-  plan.after_put = [] { return restart_is_due("CRI-O", "crio"); };
-  plan.after_take = [wish] {
+  plan.after_put = [](bool changed) { return changed ? restart_is_due("CRI-O", "crio") : Notes(); };
+  plan.after_take = [wish](bool changed) {
     const Notes notes = still_there(crio_registrations(wish.root), wish.shim);
-    return notes.empty() ? restart_is_due("CRI-O", "crio") : notes;
+    return notes.empty() && changed ? restart_is_due("CRI-O", "crio") : notes;
   };
   return plan;
 }

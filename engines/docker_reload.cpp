@@ -123,7 +123,7 @@ Notes before_take(const std::string& where, const Wish& wish, const Changes& cha
 }  // namespace
 
 void follow_docker(Plan& plan, const std::string& where, const Wish& wish) {
-  plan.after_put = [where, wish] { return after_put(where, wish); };
+  plan.after_put = [where, wish](bool /*changed*/) { return after_put(where, wish); };
   plan.before_take = [where, wish](const Changes& changes, const Plan::Write& write) {
     return before_take(where, wish, changes, write);
   };

@@ -45,7 +45,7 @@ using Changes = std::vector<Change>;  // those files that differ, in the order o
 // Lines for the operator: what was done, and what is left for him to do.
 using Notes = std::vector<std::string>;
 
-// For engines that read their files only when they start.
+// For engines that take up runtimes only when they start.
 inline Notes restart_is_due(const std::string& engine, const std::string& unit) {
   return {engine + " goes by it once it starts anew, while containers keep running: systemctl restart " + unit};
 }
@@ -59,14 +59,14 @@ struct Plan {
   // empty, as may the others.
   std::function<void(const Changes&)> accept;
   // Makes the running engine go by the files once what was asked for is in them, without a restart. It is also called
-  // where no file had to be changed now, since an earlier run may have broken off.
-  std::function<Notes()> after_put;
+  // where no file had to be `changed` now, since an earlier run may have broken off.
+  std::function<Notes(bool changed)> after_put;
   // Before files are taken back, with all of them, changed or not: for engines that do not forget what is gone from a
   // file. `write` replaces a file as the change itself does, so that breaking off in between can be repaired.
   using Write = std::function<void(const std::string& path, const std::string& text)>;
   std::function<Notes(const Changes&, const Write& write)> before_take;
   // The same as after_put once the files are without us.
-  std::function<Notes()> after_take;
+  std::function<Notes(bool changed)> after_take;
 };
 
 }  // namespace engines

@@ -216,7 +216,7 @@ Plan podman_plan(const Wish& wish) {
     if (wish.make_default && !remark.empty()) plan.remarks = {remark};
   }
   plan.edits = {{path, [=](const Text& now) { return put(now, path, wish, shim); }, take_block}};
-  plan.after_take = [wish] { return still_there(podman_registrations(wish.root), wish.shim); };
+  plan.after_take = [wish](bool /*changed*/) { return still_there(podman_registrations(wish.root), wish.shim); };
   return plan;
 }
 

@@ -1,5 +1,6 @@
 #include "shim/identity.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -69,15 +70,16 @@ void add_docker(config::Container& container, const std::string& id, const host:
 
 struct Called {
   host::Caller caller;
-  std::optional<oci::StorageRecord> record;  // in containers/storage
-  std::string place;                         // where that is, "…-containers"
+  std::vector<std::string> places;           // of containers/storage, "…-containers": where records can be
+  std::optional<oci::StorageRecord> record;  // in one of them
   std::string unrecorded;                    // why there is none
 };
 
 // The record of what lies in `caller.storage`. That is in the graph root, where a bundle of CRI-O's and one of a Podman
 // with transient storage are not.
 void find_record(Called& called, const host::EngineFolders& folders) {
-  std::vector<std::string> places{called.caller.storage};
+  std::vector<std::string>& places = called.places;
+  places = {called.caller.storage};
   const std::string drivers = std::filesystem::path(called.caller.storage).filename().string();
   for (const std::string& root : folders.containers_storage) {
     const std::string place = host::without_links(root + "/" + drivers);
@@ -92,9 +94,7 @@ void find_record(Called& called, const host::EngineFolders& folders) {
     } catch (const host::Error& error) {
       called.unrecorded = error.what();
     }
-    if (!called.record) continue;
-    called.place = place;
-    return;
+    if (called.record) return;
   }
 }
 
@@ -149,13 +149,15 @@ void add_crio(config::Container& container, const Subject& subject, const Called
   const std::string& image_id = called.record->image_id;
   add(container, "image_id", with_algorithm(image_id));
   const auto image = annotations.find("io.kubernetes.cri-o.ImageName");
-  if (image == annotations.end() || image_id.empty()) return;
-  const std::string images = called.place.substr(0, called.place.rfind('-')) + "-images";  // "overlay-containers"
+  if (image == annotations.end() || image->second.empty()) return;
+  const auto names_it = [&](const std::string& place) {  // "…-images", beside "…-containers"
+    return oci::is_image_named(place.substr(0, place.rfind('-')) + "-images", image_id, image->second);
+  };
   try {
-    if (oci::is_image_named(images, image_id, image->second))
+    if (std::any_of(called.places.begin(), called.places.end(), names_it))
       add(container, "image", image->second);
     else
-      container.unestablished = "its image has no name " + host::quoted(image->second) + " in CRI-O's store";
+      container.unestablished = "CRI-O's storage has no name " + host::quoted(image->second) + " for its image";
   } catch (const host::Error& error) {
     container.unestablished = error.what();
   }

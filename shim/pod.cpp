@@ -67,8 +67,8 @@ std::string ipc_path_in_pod(const std::string& folder, const std::string& uid) {
   return bundle.ipc->path.value_or("");
 }
 
-// CRI-O, internal/config/nsmgr and sandbox_run_linux.go. Of a member's annotations it writes these after the user's; of
-// a sandbox's only the kubelet's labels.
+// CRI-O, internal/config/nsmgr and sandbox_run_linux.go. SandboxID, which annotations of a container's request can
+// replace, only tells where to look; the pod's uid and the container's name are labels of the kubelet's, written last.
 bool joins_crios(const Joining& member, const host::NamespaceId& joined, const host::Kernel& kernel) {
   const std::string uid = value_of(member.annotations, "io.kubernetes.pod.uid");
   std::string sandbox = value_of(member.annotations, "io.kubernetes.cri-o.SandboxID");

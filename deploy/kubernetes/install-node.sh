@@ -107,7 +107,9 @@ remove_node() {
     configure --remove
     host rm -f /etc/logrotate.d/ipcguard
     say "unregistered; settings and logs are left in $etc and $log"
-    if [ -n "$(users)" ]; then
+    if [ -e "$opt/restart" ]; then
+        say "$engine calls what is in $opt/bin until it is restarted: delete $opt after that"
+    elif [ -n "$(users)" ]; then
         say "pods that were started through it need $opt/bin to be stopped: delete $opt when the node was drained"
     else
         rm -rf "${opt:?}/bin"

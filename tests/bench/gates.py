@@ -98,6 +98,7 @@ def peak(program, argv):
 
 def main():
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    wrappers = [Path(one).resolve() for one in sys.argv[2:]]
     bench.isolate()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -120,7 +121,7 @@ def main():
                 "create gate, refused": ([shim, "create", "--bundle", shared, "x"], 1),
                 "start gate": ([shim, "--root", root, "start", "waits"], 0),
             }
-            commands |= {path.name: wrapped(path, work, noop) for path in map(Path, sys.argv[2:])}
+            commands |= {path.name: wrapped(path, work, noop) for path in wrappers}
             times = bench.medians(commands, runs)
             peaks = {what: peak(built["peak"], argv) for what, (argv, _) in commands.items()}
         finally:

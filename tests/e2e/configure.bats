@@ -347,12 +347,10 @@ podman_guards() {
     configure crio --default
     done_ 'made /etc/crio/crio.conf.d/zz-ipcguard.conf' 'systemctl restart crio'
     configure crio --default
-    done_ 'systemctl restart crio'
-    [[ $out != *made* ]]
+    done_ 'nothing to do'
     configure crio --remove
     done_ 'removed /etc/crio/crio.conf.d/zz-ipcguard.conf' 'systemctl restart crio'
     [ ! -e "$PRIVATE/etc/crio" ]
     configure crio --remove
-    done_ 'systemctl restart crio'
-    [[ $out != *removed* ]]
+    done_ 'nothing to do'
 }

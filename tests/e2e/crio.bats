@@ -14,7 +14,7 @@ setup_file() {
     crio_start
 }
 
-teardown_file() { crio_stop; }
+teardown_file() { [ -z "${IPCGUARD_CRIO:-}" ] || crio_stop; }
 
 setup() {
     [ -n "${IPCGUARD_CRIO:-}" ] || skip 'Debian has no package of CRI-O, and IPCGUARD_CRIO names none that was built'
@@ -76,7 +76,7 @@ teardown() { [ -z "${IPCGUARD_CRIO:-}" ] || cri RemoveAll >/dev/null; }
     [[ $status = 1 && $err == *'no such file or directory'* && $err != *ipcguard* ]]
     cri StopPodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
     cri RemovePodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
-    [ -z "$(cri ListContainers | jq -r '.containers[].id')" ]
+    [ "$(cri ListContainers | jq -c '[.containers[].id]')" = '[]' ]
 }
 exited_with() { [ "$(cri ContainerStatus "{\"container_id\":\"$MEMBER\"}" | jq -c '[.status.state, .status.exit_code]')" = "[\"CONTAINER_EXITED\",$1]" ]; }
 
@@ -159,7 +159,7 @@ attempt=0
     inside umount /run/late
     [[ $status == 1 && $err == *'ipcguard: refused: '*host-shm* ]] || complain "$status $err"
     record_is '.decision == "refuse" and .gate == "start" and .identity.container == "late"'
-    [[ $(cri ListContainers | jq -r '.containers[].state') != *RUNNING* ]]
+    [ "$(cri ListContainers | jq -c '[.containers[].state] | index("CONTAINER_RUNNING")')" = null ]
 }
 
 @test "what needs no exception: an emptyDir in memory at /dev/shm, hostPID with a warning" {
@@ -175,12 +175,19 @@ attempt=0
 }
 
 @test "annotations and labels that claim to be another are overwritten or not believed" {
+    local victim
     wanted_by_forgers
     pod default forged "$HOST_IPC | $OWN | $(claims)"
     refused_by_crio host-ipc '.container.namespace == "default" and .container.pod == "forged" and .container.image == null'
     pod default forged "$HOST_IPC | $OWN | $(claims kube-system io.kubernetes.cri-o.ContainerType=container io.kubernetes.container.name=app \
         io.kubernetes.cri-o.ImageName=docker.io/library/app:1)"
     refused_by_crio host-ipc '.container.namespace == "default" and .container.pod == "forged" and .container.image == null'
+    # A pod's own labels become its sandbox's.
+    pod default forged "$HOST_IPC | $OWN | .labels[\"io.kubernetes.container.name\"] = \"app\""
+    refused_by_crio host-ipc '.container.pod == "forged" and (.identity // {} | has("container") | not)'
+    pod default victim "$OWN"
+    runs_privately "$POD"
+    victim=$POD
     pod default plain "$(claims) | $OWN"
     runs_privately "$POD"
     # A pod's annotations come before CRI-O's own.
@@ -193,7 +200,10 @@ attempt=0
     # Those of a container's request, which a device plugin can add to, come after them.
     member forger "$HOST_SHM | .metadata.attempt = 2 | $(claims) | $(annotated io.kubernetes.cri-o.ImageName=registry.example/team/tool:1)"
     refused_by_crio host-shm '.container.namespace == "default" and .container.pod == "plain" and .identity.container == "forger"
-        and .container.image == null and .identity.image_id != "sha256:kube-system"'
+        and .container.image == null and (.identity.image_id | test("^sha256:[0-9a-f]{64}$"))'
+    # Which makes it no member of another pod either.
+    member forger "$(annotated "io.kubernetes.cri-o.SandboxID=$victim") | .metadata.attempt = 3"
+    refused_by_crio foreign-ipc
 }
 
 @test "broken settings refuse new pods and let old ones be handled" {
@@ -248,7 +258,7 @@ attempt=0
     [[ $status == 0 && $out == *'systemctl restart crio'* ]] || complain "$status: $out$err"
     doctor_finds crio-not-restarted
     # It takes up a reload in what it says, and in what it does not.
-    kill -HUP "$CRIO"
+    kill -HUP "$(crio_pid)"
     wait_until 60 grep -q 'Set config default_runtime to \\"ipcguard' "$BATS_FILE_TMPDIR/crio.log"
     pod default reloaded "$HOST_IPC"
     member app
@@ -269,6 +279,7 @@ attempt=0
     cri RemoveAll >/dev/null
     capture "$IPCGUARD" configure crio --remove
     [[ $status == 0 && $out == *'systemctl restart crio'* ]] || complain "$status: $out$err"
+    doctor_finds crio-not-restarted
     crio_restart
     pod default after "$HOST_IPC"
     member app

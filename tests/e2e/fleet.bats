@@ -147,7 +147,7 @@ build_image() {
     absent /etc/ipcguard/allowlist.d/kubernetes-system.json
     run -0 node install ENGINE=crio RESTART=yes install
     [ "$(inside cat /run/systemctl)" = $'restart containerd\nrestart crio' ]
-    inside rm -r /etc/crio
+    inside "/opt/ipcguard/bin/ipcguard" configure crio --remove
     echo 'restart containerd' | put /run/systemctl
 
     # The policy follows the ConfigMap; a broken one changes nothing.

@@ -7,6 +7,8 @@ crio_start() {
     for tool in conmon podman "$IPCGUARD_CRIO" "${IPCGUARD_CRIO%/*}/pinns"; do
         command -v "$tool" >/dev/null || complain "$tool is missing" || return
     done
+    # Of controllers that are not mounted CRI-O makes plain folders, here.
+    find /sys/fs/cgroup -xdev -mindepth 1 -maxdepth 1 -type d >"$BATS_FILE_TMPDIR/controllers"
     inside sh -ec 'mkdir /run/engine; mount -t tmpfs -o mode=711 engine /run/engine; mkdir /run/engine/cni /run/engine/tmp'
     rm -rf "$PRIVATE/etc/crio"
     # As packages make it: of a folder that was not there when it began, CRI-O reads nothing later.
@@ -25,13 +27,14 @@ crio_start() {
 crio_run() {
     setpriv --pdeathsig TERM nsenter --mount="/proc/$HOLDER/ns/mnt" --wdns=/ -- env TMPDIR=/run/engine/tmp "$IPCGUARD_CRIO" \
         </dev/null >>"$BATS_FILE_TMPDIR/crio.log" 2>&1 3>&- 4>&- &
-    export CRIO=$!
+    echo $! >"$BATS_FILE_TMPDIR/crio.pid"
     disown
 }
+crio_pid() { cat "$BATS_FILE_TMPDIR/crio.pid"; }
 
-# Its containers keep running.
+# Its containers keep running. It ends with the test.
 crio_restart() {
-    kill -TERM "$CRIO"
+    kill -TERM "$(crio_pid)"
     wait_until 60 crio_is_gone || complain 'CRI-O does not end' || return
     crio_run
     wait_until 60 cri Version >/dev/null 2>&1
@@ -81,15 +84,19 @@ END_OF_LIST
 }
 
 crio_stop() {
-    [ -n "${CRIO:-}" ] || return 0
-    kill -TERM "$CRIO" 2>/dev/null || :
+    kill -TERM "$(crio_pid)" 2>/dev/null || :
     wait_until 60 crio_is_gone || :
-    # Of controllers that are not mounted it makes plain folders.
-    find /sys/fs/cgroup -xdev -depth \( -path "*$CGROUP_PARENT/*" -o -path "*$CGROUP_PARENT" \) -delete
-    find /sys/fs/cgroup -xdev -mindepth 1 -maxdepth 1 -type d -empty -delete
+    if [ "$(stat --file-system --format %T /sys/fs/cgroup)" = tmpfs ]; then
+        find /sys/fs/cgroup -xdev -mindepth 2 -maxdepth 2 -path "*$CGROUP_PARENT" -exec rm -r {} +
+        find /sys/fs/cgroup -xdev -mindepth 1 -maxdepth 1 -type d | grep -vxFf "$BATS_FILE_TMPDIR/controllers" | xargs --no-run-if-empty rm -r
+    fi
     isolation_stop
 }
-crio_is_gone() { [ ! -e "/proc/$CRIO/stat" ] || [[ $(<"/proc/$CRIO/stat") == *') Z '* ]]; }
+crio_is_gone() {
+    local stat
+    stat=$(cat "/proc/$(crio_pid)/stat" 2>/dev/null) || return 0
+    [[ $stat == *') Z '* ]]
+}
 
 crio_settings() { settings '.engines = { containers_storage: ["/run/engine/root"] } | '"${1:-.}"; }
 

@@ -156,7 +156,7 @@ TEST_CASE("what broke off at any step is repaired by the next run, and taken bac
   // Once the record is written, and once the engine has been told something in between.
   Lines lines;
   lines.write("mine\n");
-  lines.plan_.after_put = []() -> Notes { throw host::Error(host::ErrorKind::unverifiable, "broken off"); };
+  lines.plan_.after_put = [](bool) -> Notes { throw host::Error(host::ErrorKind::unverifiable, "broken off"); };
   CHECK_THROWS(lines.put());
   lines.plan_.after_put = nullptr;
   CHECK(lines.put().empty());

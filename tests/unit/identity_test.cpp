@@ -232,13 +232,21 @@ TEST_CASE("under CRI-O an image has the id of its record, and only a name that t
     host.folder.write("x/overlay-images/images.json", images);
     const Container container = host.who({bundle, stored_id, crio_member});
     CHECK(shown(container) == "kubernetes container=app image_id=sha256:beef namespace=ns pod=pod");
-    CHECK(container.unestablished == "its image has no name 'quay.io/app:1' in CRI-O's store");
+    CHECK(container.unestablished == "CRI-O's storage has no name 'quay.io/app:1' for its image");
   }
   host.folder.write("x/overlay-images/images.json", "[");
   CHECK(host.who({bundle, stored_id, crio_member}).unestablished.find("images.json': ") != std::string::npos);
   std::filesystem::remove(host.folder / "x/overlay-images/images.json");
+  oci::Annotations nameless = crio_member;  // as CRI-O has it for an image without names
+  nameless["io.kubernetes.cri-o.ImageName"].clear();
+  CHECK(host.who({bundle, stored_id, nameless}).unestablished.empty());
   CHECK(shown(host.who({bundle, stored_id, crio_member})) ==
         "kubernetes container=app image_id=sha256:beef namespace=ns pod=pod");
+  // An image store of its own, that the settings name.
+  host.folder.write("graph/overlay-images/images.json", R"([{"id":"beef","names":["quay.io/app:1"]}])");
+  std::filesystem::create_directories(host.folder / "graph/overlay-containers");
+  CHECK(shown(host.who({bundle, stored_id, crio_member})) ==
+        "kubernetes container=app image=quay.io/app:1 image_id=sha256:beef namespace=ns pod=pod");
 }
 
 TEST_CASE("a record of CRI-O's form in a place that others can write to makes nobody CRI-O") {
