@@ -100,6 +100,9 @@ crio_is_gone() {
 
 crio_settings() { settings '.engines = { containers_storage: ["/run/engine/root"] } | '"${1:-.}"; }
 
+# CRI-O 1.34 wants the name by which an image was asked for, beside what the kubelet found it to be.
+MEMBERS='.image.user_specified_image = .image.image'
+
 # A pod's own container exists only where it is the first of the pod's processes.
 OWN='.linux.security_context.namespace_options.pid = "POD"'
 

@@ -53,7 +53,8 @@ HOST_IPC='.linux.security_context.namespace_options.ipc = "NODE"'
 HOST_SHM='.mounts = [{ container_path: "/mnt", host_path: "/dev/shm" }]'
 annotated() { jq -rn --args '$ARGS.positional | map(split("=") | { key: .[0], value: .[1] }) | from_entries | ".annotations += \(tojson)"' -- "$@"; }
 
-# member NAME [FILTER]: creates and starts a container in that pod, as kubelet does; its id in $MEMBER.
+# member NAME [FILTER]: creates and starts a container in that pod, as kubelet does; its id in $MEMBER. $MEMBERS is a filter for
+# all of them.
 member() {
     local request
     request=$(jq -nc --arg pod "$POD" --argjson sandbox "$POD_CONFIG" --arg name "$1" '
@@ -62,7 +63,7 @@ member() {
         labels: { "io.kubernetes.container.name": $name, "io.kubernetes.pod.name": $sandbox.metadata.name,
                   "io.kubernetes.pod.namespace": $sandbox.metadata.namespace, "io.kubernetes.pod.uid": $sandbox.metadata.uid },
         annotations: { "io.kubernetes.container.restartCount": "0" }, log_path: ($name + ".log"),
-        linux: { security_context: $context } } | '"${2:-.}"' | .image.user_specified_image = .image.image) }')
+        linux: { security_context: $context } } | '"${2:-.}"' | '"${MEMBERS:-.}"') }')
     cri_capture RunContainer "$request"
     MEMBER=$out
 }
