@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <utility>
+
 #include "host/error.h"
 #include "host/file.h"
 #include "host/text.h"
@@ -168,6 +170,20 @@ class RecordListener final : public Listener {
   std::map<std::string, std::string> labels_;
 };
 
+// What `listener` makes of the file at `path`, called `shown`; nullopt if there is none. Throws as the header says.
+template <class PackingListener>
+std::optional<std::string> packed(const std::string& path, const std::string& shown, host::Owner owner,
+                                  const Shape& shape, PackingListener listener) {
+  const host::FileRules rules{owner, max_document, host::ErrorKind::unverifiable};
+  const auto file = host::read_file(AT_FDCWD, path, rules, shown);
+  if (!file) return std::nullopt;
+  try {
+    return read_sandboxed(file->text, shape, std::move(listener), max_answer);
+  } catch (const host::Error& error) {
+    throw host::Error(host::ErrorKind::unverifiable, shown + ": " + error.what());
+  }
+}
+
 }  // namespace
 
 std::optional<DockerRecord> read_docker_record(const std::string& data_root, const std::string& wanted) {
@@ -191,18 +207,11 @@ std::optional<StorageRecord> read_storage_record(const std::string& folder, cons
   // Containers that do not outlive a boot are in the second (containers/storage 1.45 and later): all of CRI-O's, and
   // those of `podman run --rm`.
   for (const char* name : {"/containers.json", "/volatile-containers.json"}) {
-    const std::string shown = "the record " + host::quoted(folder + name);
-    constexpr host::FileRules rules{host::Owner::root_or_caller, max_document, host::ErrorKind::unverifiable};
-    const auto file = host::read_file(AT_FDCWD, folder + name, rules, shown);
-    if (!file) continue;
-    std::string answer;
-    try {
-      answer = read_sandboxed(file->text, containers_json, StorageListener(id), max_answer);
-    } catch (const host::Error& error) {
-      throw host::Error(host::ErrorKind::unverifiable, shown + ": " + error.what());
-    }
-    if (answer.empty()) continue;
-    host::Unpacker facts(answer);
+    const std::string path = folder + name;
+    const auto answer = packed(path, "the record " + host::quoted(path), host::Owner::root_or_caller, containers_json,
+                               StorageListener(id));
+    if (!answer || answer->empty()) continue;
+    host::Unpacker facts(*answer);
     StorageRecord record{facts.text(), facts.text(), facts.text(), facts.flag()};
     facts.end();
     return record;
@@ -211,31 +220,21 @@ std::optional<StorageRecord> read_storage_record(const std::string& folder, cons
 }
 
 bool is_image_named(const std::string& folder, const std::string& id, const std::string& image_name) {
-  const std::string shown = "the record " + host::quoted(folder + "/images.json");
-  constexpr host::FileRules rules{host::Owner::root, max_document, host::ErrorKind::unverifiable};
-  const auto file = host::read_file(AT_FDCWD, folder + "/images.json", rules, shown);
-  if (!file) return false;
-  try {
-    const std::string answer = read_sandboxed(file->text, images_json, ImageListener(id, image_name), max_answer);
-    host::Unpacker facts(answer);
-    const bool is_named = facts.flag();
-    facts.end();
-    return is_named;
-  } catch (const host::Error& error) {
-    throw host::Error(host::ErrorKind::unverifiable, shown + ": " + error.what());
-  }
+  const std::string path = folder + "/images.json";
+  const auto answer =
+      packed(path, "the record " + host::quoted(path), host::Owner::root, images_json, ImageListener(id, image_name));
+  if (!answer) return false;
+  host::Unpacker facts(*answer);
+  const bool is_named = facts.flag();
+  facts.end();
+  return is_named;
 }
 
 std::string read_shim_root(const std::string& folder) {
-  constexpr host::FileRules rules{host::Owner::root, max_document, host::ErrorKind::unverifiable};
-  const std::string path = folder + "/options.json", shown = "the options of containerd's shim " + host::quoted(path);
-  const auto file = host::read_file(AT_FDCWD, path, rules, shown);
-  if (!file) return {};
-  try {
-    return read_sandboxed(file->text, options_json, OptionsListener(), max_answer);
-  } catch (const host::Error& error) {
-    throw host::Error(host::ErrorKind::unverifiable, shown + ": " + error.what());
-  }
+  const std::string path = folder + "/options.json";
+  return packed(path, "the options of containerd's shim " + host::quoted(path), host::Owner::root, options_json,
+                OptionsListener())
+      .value_or("");
 }
 
 }  // namespace oci

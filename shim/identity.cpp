@@ -78,17 +78,16 @@ struct Called {
 // The record of what lies in `caller.storage`. That is in the graph root, where a bundle of CRI-O's and one of a Podman
 // with transient storage are not.
 void find_record(Called& called, const host::EngineFolders& folders) {
-  std::vector<std::string>& places = called.places;
-  places = {called.caller.storage};
+  called.places = {called.caller.storage};
   const std::string drivers = std::filesystem::path(called.caller.storage).filename().string();
   for (const std::string& root : folders.containers_storage) {
     const std::string place = host::without_links(root + "/" + drivers);
-    if (!place.empty() && host::only_root_can_change(place)) places.push_back(place);
+    if (!place.empty() && host::only_root_can_change(place)) called.places.push_back(place);
   }
   called.unrecorded =
       "containers/storage has no record of it, neither beside its bundle nor below any of "
       "engines.containers_storage";
-  for (const std::string& place : places) {
+  for (const std::string& place : called.places) {
     try {
       called.record = oci::read_storage_record(place, called.caller.id);
     } catch (const host::Error& error) {
