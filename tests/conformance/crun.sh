@@ -59,6 +59,5 @@ if [[ -z ${WORK:-} ]]; then
     prepare
     SOURCES=$SOURCES enter "$0" "$@"
 fi
-# crun does not work with the hybrid hierarchy; hiding this mount leaves a plain version 1.
-if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
+hide_hybrid
 conformance crun "$@"

@@ -93,6 +93,9 @@ enter() { # SCRIPT ARGUMENT…
     exit "$status"
 }
 
+# crun does not work with the hybrid hierarchy; hiding this mount leaves a plain version 1.
+hide_hybrid() { if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi; }
+
 # The control groups of what the suite left running; none of them frozen, or it could not end.
 leave() {
     set +e

@@ -30,17 +30,17 @@ teardown() { [ -z "${IPCGUARD_CRIO:-}" ] || cri RemoveAll >/dev/null; }
     pod default web "$OWN"
     runs_privately "$POD"
     record_is '.gate == "start" and .container == { engine: "kubernetes", id: "'"$POD"'", name: null, image: null, namespace: "default", pod: "web" }'
-    sandbox=$(ipc_of "$(init_of_crio "$POD")")
+    sandbox=$(ipc_of "$(process_of "$POD")")
     member app
     runs_privately "$MEMBER"
     record_is '.gate == "start" and .decision == "allow" and .exposures == []'
     record_is '.container == { engine: "kubernetes", id: "'"$MEMBER"'", name: null, image: "docker.io/library/app:1", namespace: "default", pod: "web" } and .identity.container == "app"'
-    [ "$(ipc_of "$(init_of_crio "$MEMBER")")" = "$sandbox" ]
+    [ "$(ipc_of "$(process_of "$MEMBER")")" = "$sandbox" ]
     first=$MEMBER
     member second '.image.image = "registry.example/team/tool:1"'
     runs_privately "$MEMBER"
     record_is '.identity.container == "second" and .container.image == "registry.example/team/tool:1"'
-    [ "$(ipc_of "$(init_of_crio "$MEMBER")")" = "$sandbox" ]
+    [ "$(ipc_of "$(process_of "$MEMBER")")" = "$sandbox" ]
     [ "$(exec_sync "$first" readlink /proc/self/ns/ipc | jq -r .stdout)" = "$sandbox" ]
     [ "$(exec_sync "$first" sh -c 'echo to stderr >&2; exit 4' | jq -c .)" = '{"stdout":"","stderr":"to stderr\n","exit_code":4}' ]
     exec_sync "$first" sh -c 'echo shared >/dev/shm/file'
@@ -53,32 +53,14 @@ teardown() { [ -z "${IPCGUARD_CRIO:-}" ] || cri RemoveAll >/dev/null; }
     pod default one
     member app
     runs_privately "$MEMBER"
-    first=$(ipc_of "$(init_of_crio "$MEMBER")")
+    first=$(ipc_of "$(process_of "$MEMBER")")
     pod default two
     member app
     runs_privately "$MEMBER"
-    [ "$(ipc_of "$(init_of_crio "$MEMBER")")" != "$first" ]
+    [ "$(ipc_of "$(process_of "$MEMBER")")" != "$first" ]
 }
 
-@test "stop, restart of a member, removal: as without the shim" {
-    local first
-    pod default web
-    member app
-    first=$MEMBER
-    cri StopContainer "{\"container_id\":\"$first\",\"timeout\":0}"
-    [ "$(container_state "$first")" = CONTAINER_EXITED ]
-    member app '.metadata.attempt = 2'
-    runs_privately "$MEMBER"
-    cri RemoveContainer "{\"container_id\":\"$first\"}"
-    member fails '.command = ["sh", "-c", "exit 7"]'
-    wait_until 60 exited_with 7
-    member no-program '.command = ["/no/such/program"]'
-    [[ $status = 1 && $err == *'no such file or directory'* && $err != *ipcguard* ]]
-    cri StopPodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
-    cri RemovePodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
-    [ "$(cri ListContainers | jq -c '[.containers[].id]')" = '[]' ]
-}
-exited_with() { [ "$(cri ContainerStatus "{\"container_id\":\"$MEMBER\"}" | jq -c '[.status.state, .status.exit_code]')" = "[\"CONTAINER_EXITED\",$1]" ]; }
+@test "stop, restart of a member, removal: as without the shim" { members_life; }
 
 @test "a pod with hostIPC is refused at its sandbox, with the message, and leaves nothing" {
     pod default sharing "$HOST_IPC | $OWN"
@@ -226,7 +208,7 @@ attempt=0
     record_is '.runtime == "/usr/bin/crun"'
     member app
     runs_privately "$MEMBER"
-    [ "$(ipc_of "$(init_of_crio "$MEMBER")")" = "$(ipc_of "$(init_of_crio "$POD")")" ]
+    [ "$(ipc_of "$(process_of "$MEMBER")")" = "$(ipc_of "$(process_of "$POD")")" ]
     pod default sharing "$HOST_IPC | $OWN"
     refused_by_crio host-ipc
 }

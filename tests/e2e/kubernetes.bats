@@ -58,25 +58,7 @@ teardown() { cri_remove_all; }
     [ "$(ipc_of "$(task_of k8s.io "$MEMBER")")" != "$first" ]
 }
 
-@test "stop, restart of a member, removal: as without the shim" {
-    local first
-    pod default web
-    member app
-    first=$MEMBER
-    cri StopContainer "{\"container_id\":\"$first\",\"timeout\":0}"
-    [ "$(container_state "$first")" = CONTAINER_EXITED ]
-    member app '.metadata.attempt = 2'
-    runs_privately "$MEMBER"
-    cri RemoveContainer "{\"container_id\":\"$first\"}"
-    member fails '.command = ["sh", "-c", "exit 7"]'
-    wait_until 60 exited_with 7
-    member no-program '.command = ["/no/such/program"]'
-    [[ $status = 1 && $err == *'runc create failed'*'no such file or directory'* && $err != *ipcguard* ]]
-    cri StopPodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
-    cri RemovePodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
-    [ -z "$(cri ListContainers | jq -r '.containers[].id')" ]
-}
-exited_with() { [ "$(cri ContainerStatus "{\"container_id\":\"$MEMBER\"}" | jq -c '[.status.state, .status.exit_code]')" = "[\"CONTAINER_EXITED\",$1]" ]; }
+@test "stop, restart of a member, removal: as without the shim" { members_life; }
 
 @test "a pod with hostIPC is refused at its sandbox, with the message, and leaves nothing" {
     pod default sharing "$HOST_IPC"

@@ -101,6 +101,13 @@ wait_until() {
     "$@"
 }
 
+# has_ended PID: also where nobody has waited for it.
+has_ended() {
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+    [[ $stat == *') Z '* ]]
+}
+
 make_rootfs() {
     mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp}
     cp /bin/busybox "$1/bin/busybox"

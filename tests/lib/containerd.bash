@@ -24,7 +24,7 @@ containerd_run() {
 # Its containers keep running.
 containerd_restart() {
     kill -TERM "$CONTAINERD"
-    wait_until 30 containerd_is_gone || complain 'containerd does not end' || return
+    wait_until 30 has_ended "$CONTAINERD" || complain 'containerd does not end' || return
     containerd_run
 }
 
@@ -64,10 +64,9 @@ containerd_answers() { kill -0 "$CONTAINERD" && ctr version >/dev/null 2>&1; }
 
 containerd_stop() {
     [ -z "${CONTAINERD:-}" ] || kill -TERM "$CONTAINERD" 2>/dev/null || :
-    [ -z "${CONTAINERD:-}" ] || wait_until 60 containerd_is_gone || :
+    [ -z "${CONTAINERD:-}" ] || wait_until 60 has_ended "$CONTAINERD" || :
     isolation_stop
 }
-containerd_is_gone() { [ ! -e "/proc/$CONTAINERD/stat" ] || [[ $(<"/proc/$CONTAINERD/stat") == *') Z '* ]]; }
 
 containerd_settings() { settings '.engines = { containerd_state: ["/run/engine/state"] } | '"${1:-.}"; }
 
@@ -111,25 +110,13 @@ cri_remove_all() {
     [ -z "$(ctr --namespace k8s.io tasks list --quiet)" ] || complain "left: $(ctr --namespace k8s.io tasks list)"
 }
 
-# What a call that was admitted left running is where it belongs.
-runs_privately() {
-    [ "$status" = 0 ] || complain "not admitted: $err" || return
-    private_process "$(task_of k8s.io "$1")"
-}
+process_of() { task_of k8s.io "$1"; }
 
-runs_in_hosts() {
-    [ "$status" = 0 ] || complain "not admitted: $err" || return
-    host_process "$(task_of k8s.io "$1")"
-}
-
-# refused_by_containerd KIND [FILTER]: the call failed with our message, and the record, which satisfies the filter too, says
-# so; nothing runs by the id in the record.
+# refused_by_containerd KIND [FILTER]: as refused_call, by its runtime; nothing runs by the id in the record.
 refused_by_containerd() {
-    local id
-    [ "$status" = 1 ] || complain "exit $status: $err" || return
-    [[ $err == *"OCI runtime create failed: ipcguard: refused: container '"*"$1: "* ]] || complain "the message: $err" || return
-    record_is ".decision == \"refuse\" and .gate == \"create\" and (.exposures | map(.kind) | index(\"$1\")) and (${2:-true})" || return
-    id=$(last_record | jq -r .container.id)
-    [ -z "$(compgen -G "/proc/$HOLDER/root/run/engine/state/io.containerd.runtime.v2.task/*/$id")" ] || complain "$id is left" || return
-    ! grep -q "$id/rootfs" "/proc/$HOLDER/mountinfo" || complain "mounts of $id are left"
+    local refused
+    refused_call "$@" || return
+    [[ $err == *"OCI runtime create failed: ipcguard: refused: "* ]] || complain "the message: $err" || return
+    [ -z "$(compgen -G "/proc/$HOLDER/root/run/engine/state/io.containerd.runtime.v2.task/*/$refused")" ] || complain "$refused is left" || return
+    ! grep -q "$refused/rootfs" "/proc/$HOLDER/mountinfo" || complain "mounts of $refused are left"
 }

@@ -35,13 +35,13 @@ crio_pid() { cat "$BATS_FILE_TMPDIR/crio.pid"; }
 # Its containers keep running. It ends with the test.
 crio_restart() {
     kill -TERM "$(crio_pid)"
-    wait_until 60 crio_is_gone || complain 'CRI-O does not end' || return
+    wait_until 60 has_ended "$(crio_pid)" || complain 'CRI-O does not end' || return
     crio_run
     wait_until 60 cri Version >/dev/null 2>&1
 }
 
-# The handlers: the shim, the shim before crun, and bare runc, which is the default. CRI-O wants an out-of-memory score of -998 for a pod's own
-# container, which needs CAP_SYS_RESOURCE: between it and them that becomes 0.
+# The handlers: the shim, the shim before crun, and bare runc, which is the default. CRI-O wants an out-of-memory score of -998
+# for a pod's own container, which needs CAP_SYS_RESOURCE: between it and them that becomes 0.
 crio_config() {
     local name binary root
     cat <<END_OF_FILE
@@ -85,17 +85,12 @@ END_OF_LIST
 
 crio_stop() {
     kill -TERM "$(crio_pid)" 2>/dev/null || :
-    wait_until 60 crio_is_gone || :
+    wait_until 60 has_ended "$(crio_pid)" || :
     if [ "$(stat --file-system --format %T /sys/fs/cgroup)" = tmpfs ]; then
         find /sys/fs/cgroup -xdev -mindepth 2 -maxdepth 2 -path "*$CGROUP_PARENT" -exec rm -r {} +
         find /sys/fs/cgroup -xdev -mindepth 1 -maxdepth 1 -type d | grep -vxFf "$BATS_FILE_TMPDIR/controllers" | xargs --no-run-if-empty rm -r
     fi
     isolation_stop
-}
-crio_is_gone() {
-    local stat
-    stat=$(cat "/proc/$(crio_pid)/stat" 2>/dev/null) || return 0
-    [[ $stat == *') Z '* ]]
 }
 
 crio_settings() { settings '.engines = { containers_storage: ["/run/engine/root"] } | '"${1:-.}"; }
@@ -107,29 +102,14 @@ MEMBERS='.image.user_specified_image = .image.image'
 OWN='.linux.security_context.namespace_options.pid = "POD"'
 
 # The process of a container, by the state of runc or crun; 0 if there is none.
-init_of_crio() {
+process_of() {
     local state=$PRIVATE/run/runc/$1/state.json
     if [ -e "$state" ]; then jq .init_process_pid "$state"; else jq .pid "$PRIVATE/run/crun/$1/status" 2>/dev/null || echo 0; fi
 }
 
-# What a call that was admitted left running is where it belongs.
-runs_privately() {
-    [ "$status" = 0 ] || complain "not admitted: $err" || return
-    private_process "$(init_of_crio "$1")"
-}
-
-runs_in_hosts() {
-    [ "$status" = 0 ] || complain "not admitted: $err" || return
-    host_process "$(init_of_crio "$1")"
-}
-
-# refused_by_crio KIND [FILTER]: the call failed with our message, the record, which satisfies the filter too, says so, and
-# nothing runs by the id in it.
+# refused_by_crio KIND [FILTER]: as refused_call; nothing runs by the id in the record.
 refused_by_crio() {
-    local id
-    [ "$status" = 1 ] || complain "exit $status: $err" || return
-    [[ $err == *"ipcguard: refused: container '"*"$1: "* ]] || complain "the message: $err" || return
-    record_is ".decision == \"refuse\" and .gate == \"create\" and (.exposures | map(.kind) | index(\"$1\")) and (${2:-true})" || return
-    id=$(last_record | jq -r .container.id)
-    [ "$(init_of_crio "$id")" = 0 ] || complain "$id is left"
+    local refused
+    refused_call "$@" || return
+    [ "$(process_of "$refused")" = 0 ] || complain "$refused is left"
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # lib/common.bash sets what it tells, tests use what is set here
-# Asks an engine for pods through the container runtime interface, as kubelet does.
+# Asks an engine for pods through the container runtime interface, as kubelet does. An engine's own file has process_of ID, the
+# process of a pod's container, 0 if there is none.
 
 CRI=$TESTS_DIR/e2e/cri
 
@@ -93,3 +94,44 @@ wanted_by_forgers() {
 }
 
 excepted() { exception kubernetes.json ".match = ({ engine: \"kubernetes\" } + $1) | ${2:-.}"; }
+
+# What a call that was admitted left running is where it belongs.
+runs_privately() {
+    [ "$status" = 0 ] || complain "not admitted: $err" || return
+    private_process "$(process_of "$1")"
+}
+
+runs_in_hosts() {
+    [ "$status" = 0 ] || complain "not admitted: $err" || return
+    host_process "$(process_of "$1")"
+}
+
+# refused_call KIND [FILTER]: the call failed with our message, and the record, which satisfies the filter too, says so. Leaves
+# in $refused the id in the record.
+refused_call() {
+    [ "$status" = 1 ] || complain "exit $status: $err" || return
+    [[ $err == *"ipcguard: refused: container '"*"$1: "* ]] || complain "the message: $err" || return
+    record_is ".decision == \"refuse\" and .gate == \"create\" and (.exposures | map(.kind) | index(\"$1\")) and (${2:-true})" || return
+    refused=$(last_record | jq -r .container.id)
+}
+
+# That a member's life is as without the shim.
+members_life() {
+    local first
+    pod default web
+    member app
+    first=$MEMBER
+    cri StopContainer "{\"container_id\":\"$first\",\"timeout\":0}"
+    [ "$(container_state "$first")" = CONTAINER_EXITED ]
+    member app '.metadata.attempt = 2'
+    runs_privately "$MEMBER"
+    cri RemoveContainer "{\"container_id\":\"$first\"}"
+    member fails '.command = ["sh", "-c", "exit 7"]'
+    wait_until 60 exited_with 7
+    member no-program '.command = ["/no/such/program"]'
+    [[ $status = 1 && $err == *'runc create failed'*'no such file or directory'* && $err != *ipcguard* ]]
+    cri StopPodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
+    cri RemovePodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
+    [ "$(cri ListContainers | jq -c '[.containers[].id]')" = '[]' ]
+}
+exited_with() { [ "$(cri ContainerStatus "{\"container_id\":\"$MEMBER\"}" | jq -c '[.status.state, .status.exit_code]')" = "[\"CONTAINER_EXITED\",$1]" ]; }
